@@ -1,0 +1,1 @@
+"""What every voxbus service shares. Nothing here knows a service."""

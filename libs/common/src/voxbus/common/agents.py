@@ -1,0 +1,113 @@
+"""What an agent is: the definition that a call takes along in its ``started`` event.
+
+Gateways load definitions from YAML files (``load``); nobody else needs the files. An agent may override the turn
+rules and the providers of the workers; what it leaves out is the worker's own setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+
+class Definition(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Voice(Definition):
+    """A voice by provider name. ``rate`` is words a minute, ``pitch`` 0-99 (eSpeak's scale; others map it)."""
+
+    provider: str = ""
+    name: str = ""
+    rate: int = Field(default=165, ge=80, le=320)
+    pitch: int = Field(default=50, ge=0, le=99)
+
+
+class TurnRules(Definition):
+    """Overrides of the turn rules of the STT worker; None = the worker's setting. See docs/configuration.md."""
+
+    speech_start_prob: float | None = Field(default=None, gt=0, lt=1)
+    speech_end_prob: float | None = Field(default=None, gt=0, lt=1)
+    silence_duration_ms: int | None = Field(default=None, ge=100, le=5000)
+    min_speech_ms: int | None = Field(default=None, ge=0, le=5000)
+    barge_in_prob_threshold: float | None = Field(default=None, gt=0, lt=1)
+    barge_in_consecutive_frames: int | None = Field(default=None, ge=1, le=50)
+    eot_threshold: float | None = Field(default=None, gt=0, le=1)
+    post_utterance_silence_ms: int | None = Field(default=None, ge=100, le=10000)
+    max_turn_ms: int | None = Field(default=None, ge=1000, le=120000)
+    no_input_ms: int | None = Field(default=None, ge=1000, le=60000)
+
+
+class Dtmf(Definition):
+    """How digits become an utterance: at ``terminator``, at ``length`` digits (0 = any), or after ``timeout_ms``."""
+
+    terminator: str = Field(default="#", max_length=1)
+    length: int = Field(default=0, ge=0, le=32)
+    timeout_ms: int = Field(default=2000, ge=200, le=20000)
+
+
+class Reply(Definition):
+    """What the scripted dialogue does when an intent was recognized.
+
+    ``say`` may use ``{slot}`` and ``{variable}``; ``expect`` names the state that the dialogue enters, in which only
+    the intents whose ``state`` lists it (or is empty) count.
+    """
+
+    say: str = ""
+    expect: str = ""
+    action: Literal["", "end_call", "transfer_call"] = ""
+    target: str = ""
+
+
+class Intent(Definition):
+    """``phrases`` are matched against the utterance: words in lower case, ``{slot}`` for a value of that slot."""
+
+    name: str
+    phrases: tuple[str, ...]
+    state: tuple[str, ...] = ()
+    reply: Reply
+
+
+class Dialogue(Definition):
+    """The scripted conversation: deterministic, no model, no keys."""
+
+    slots: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    intents: tuple[Intent, ...] = ()
+    otherwise: Reply = Reply(say="I didn't catch that.")
+
+
+class Lines(Definition):
+    """What the agent says when no model was asked."""
+
+    greeting: str
+    fallback: str = "I'm sorry, I lost my train of thought. Could you say that again?"
+    goodbye: str = "Goodbye."
+    no_words: tuple[str, ...] = ("I didn't catch that. Could you say it again?",)
+    no_input: tuple[str, ...] = ("Are you still there?", "I can't hear you. Are you there?")
+    no_capacity: str = "I'm sorry, all our lines are busy. Please call again in a few minutes."
+    fillers: tuple[str, ...] = ("One moment.",)
+
+
+class Agent(Definition):
+    """A whole agent, as it travels in ``started``."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    description: str = ""
+    language: str = "en-US"
+    prompt: str = Field(description="The system prompt for a language model.")
+    lines: Lines
+    voice: Voice = Voice()
+    turn: TurnRules = TurnRules()
+    dtmf: Dtmf = Dtmf()
+    grammar: str = Field(default="", description="JSGF, for recognizers that need one (pocketsphinx).")
+    dialogue: Dialogue = Dialogue()
+    stt: str = Field(default="", description="STT provider by name; empty = the worker's.")
+    llm: str = Field(default="", description="LLM provider by name; empty = the worker's.")
+    model: str = Field(default="", description="Model of the LLM provider; empty = the worker's.")
+    variables: Mapping[str, str] = Field(default_factory=dict, description="Defaults of the call's variables.")
+    transfer_targets: Mapping[str, str] = Field(default_factory=dict)
+    backchannels: tuple[str, ...] = ("mm-hm", "mhm", "uh-huh", "hmm", "mm", "okay", "right", "yeah", "i see")
+    max_call_s: int | None = Field(default=None, ge=10, le=14400)

@@ -1,0 +1,105 @@
+"""Every subject, stream, consumer and bucket name of the system. They are built here and nowhere else.
+
+    call.{sid}.audio.in            core      one caller frame
+    call.{sid}.audio.out           core      agent audio
+    call.{sid}.audio.replay        request   the caller frames of the current turn, again
+    call.{sid}.partial             core      interim transcript, never stored
+    call.{sid}.event.{kind}.{key}  CALLS     what was decided; the subject is the idempotency key
+    log.{sid}.{kind}.{key}         core      the same event, once it is stored, in stream order
+"""
+
+from __future__ import annotations
+
+import re
+
+from voxbus.common.errors import InvalidCallSid
+
+_SID = re.compile(r"CA[0-9a-fA-F]{32}")
+_SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+#: Durable pull consumers on a call's stream, by the service that binds to them, with what they deliver.
+JOB_FILTERS: dict[str, tuple[str, ...]] = {
+    "stt": ("call.*.event.started.>",),
+    "llm": ("call.*.event.started.>", "call.*.event.utterance.>"),
+    "tts": ("call.*.event.sentence.>", "call.*.event.resumed.>"),
+    "reporter": ("call.*.event.ended.>",),
+}
+
+#: What the streams of calls accept, and what they republish once it is stored.
+CALL_EVENTS = "call.*.event.>"
+REPUBLISH_SOURCE = "call.*.event.>"
+REPUBLISH_TARGET = "log.{{wildcard(1)}}.>"
+
+ARCHIVE_STREAM = "ARCHIVE"
+ARCHIVE_SUBJECTS = "archive.*"
+
+#: Key-value buckets. Reads go to the stream leader.
+CONTEXTS = "contexts"
+TOKENS = "tokens"
+AGENTS = "agents"
+CLIPS = "clips"
+
+
+def check_sid(sid: str) -> str:
+    """``sid`` itself, when it is a CallSid. Raises InvalidCallSid, so that ``.``, ``*`` and ``>`` stay out."""
+    if _SID.fullmatch(sid) is None:
+        raise InvalidCallSid
+    return sid
+
+
+def is_session(session: str) -> bool:
+    """Whether ``session`` may be a key of the ``contexts`` bucket."""
+    return _SESSION.fullmatch(session) is not None
+
+
+def stream_of(sid: str) -> str:
+    """The stream that holds the log of a call. One stream today; a sharded log changes this line only."""
+    return "CALLS"
+
+
+def streams() -> tuple[str, ...]:
+    return ("CALLS",)
+
+
+def audio_in(sid: str) -> str:
+    return f"call.{sid}.audio.in"
+
+
+def audio_out(sid: str) -> str:
+    return f"call.{sid}.audio.out"
+
+
+def audio_replay(sid: str) -> str:
+    return f"call.{sid}.audio.replay"
+
+
+def partial(sid: str) -> str:
+    return f"call.{sid}.partial"
+
+
+def event(sid: str, kind: str, key: str) -> str:
+    return f"call.{sid}.event.{kind}.{key}"
+
+
+def events_of(sid: str, kind: str = "") -> str:
+    """The filter for all events of a call, or all of one kind."""
+    return f"call.{sid}.event.{kind}.>" if kind else f"call.{sid}.event.>"
+
+
+def log_of(sid: str = "*", kind: str = "") -> str:
+    """Where live readers listen; ``*`` for every call."""
+    return f"log.{sid}.{kind}.>" if kind else f"log.{sid}.>"
+
+
+def archive(sid: str) -> str:
+    return f"archive.{sid}"
+
+
+def parse_event(subject: str) -> tuple[str, str, str]:
+    """(sid, kind, key) of an event subject or of a log subject. Raises ValueError for any other."""
+    parts = subject.split(".")
+    if len(parts) >= 5 and parts[0] == "call" and parts[2] == "event":
+        return parts[1], parts[3], ".".join(parts[4:])
+    if len(parts) >= 4 and parts[0] == "log":
+        return parts[1], parts[2], ".".join(parts[3:])
+    raise ValueError(f"not the subject of an event: {subject}")
