@@ -12,7 +12,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-
 class Definition(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -107,7 +106,9 @@ class Agent(Definition):
     stt: str = Field(default="", description="STT provider by name; empty = the worker's.")
     llm: str = Field(default="", description="LLM provider by name; empty = the worker's.")
     model: str = Field(default="", description="Model of the LLM provider; empty = the worker's.")
-    variables: Mapping[str, str] = Field(default_factory=dict, description="Defaults of the call's variables.")
+    variables: Mapping[str, str] = Field(
+        default_factory=dict, description="Defaults of the call's variables."
+    )
     transfer_targets: Mapping[str, str] = Field(default_factory=dict)
     backchannels: tuple[str, ...] = ("mm-hm", "mhm", "uh-huh", "hmm", "mm", "okay", "right", "yeah", "i see")
     max_call_s: int | None = Field(default=None, ge=10, le=14400)

@@ -1,11 +1,11 @@
 """Every subject, stream, consumer and bucket name of the system. They are built here and nowhere else.
 
-    call.{sid}.audio.in            core      one caller frame
-    call.{sid}.audio.out           core      agent audio
-    call.{sid}.audio.replay        request   the caller frames of the current turn, again
-    call.{sid}.partial             core      interim transcript, never stored
-    call.{sid}.event.{kind}.{key}  CALLS     what was decided; the subject is the idempotency key
-    log.{sid}.{kind}.{key}         core      the same event, once it is stored, in stream order
+call.{sid}.audio.in            core      one caller frame
+call.{sid}.audio.out           core      agent audio
+call.{sid}.audio.replay        request   the caller frames of the current turn, again
+call.{sid}.partial             core      interim transcript, never stored
+call.{sid}.event.{kind}.{key}  CALLS     what was decided; the subject is the idempotency key
+log.{sid}.{kind}.{key}         core      the same event, once it is stored, in stream order
 """
 
 from __future__ import annotations

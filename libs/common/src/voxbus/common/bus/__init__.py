@@ -1,0 +1,30 @@
+"""The bus: one log of events per call, jobs taken from it, audio beside it.
+
+Bus          connects, appends to logs and reads them, follows them live, opens buckets
+AudioLink    core NATS for audio, on a connection of its own
+JobRunner    pulls jobs, keeps their leases, hands them over
+ensure       the one setup step: streams, consumers, buckets
+"""
+
+from voxbus.common.bus.audio_link import AudioLink, Subscription
+from voxbus.common.bus.buckets import Bucket
+from voxbus.common.bus.client import Bus, BusConfig
+from voxbus.common.bus.jobs import Job, JobRunner
+from voxbus.common.bus.log import Condition, Follower, OpenLog, not_ended, under
+from voxbus.common.bus.setup import ensure
+
+__all__ = [
+    "AudioLink",
+    "Bucket",
+    "Bus",
+    "BusConfig",
+    "Condition",
+    "Follower",
+    "Job",
+    "JobRunner",
+    "OpenLog",
+    "Subscription",
+    "ensure",
+    "not_ended",
+    "under",
+]

@@ -1,0 +1,164 @@
+"""The connections of a process, and everything that hangs on them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+
+from voxbus.common.bus.audio_link import AudioLink
+from voxbus.common.bus.buckets import Bucket
+from voxbus.common.bus.log import Condition, Follower, Log, OnEvent, OpenLog
+from voxbus.common.errors import BusUnavailable
+from voxbus.common.events import Event, Stored
+from voxbus.common.subjects import AGENTS, CLIPS, CONTEXTS, TOKENS
+
+
+@dataclass(frozen=True)
+class BusConfig:
+    """Where the bus is and who we are. ``inbox_prefix``: replies to us that nobody else may read."""
+
+    url: str = "nats://127.0.0.1:4222"
+    name: str = "voxbus"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    inbox_prefix: str = "_INBOX"
+    connect_timeout_s: int = 2
+
+
+OnProblem = Callable[[str, Exception | None], None]
+
+
+def _ignore(_what: str, _error: Exception | None) -> None:
+    return None
+
+
+class Bus:
+    """Two connections: events and requests on one, audio on the other, so that neither waits for the other.
+
+    ``closed`` is set when a connection was closed for good by the server (wrong credentials, protocol error): the
+    process should end, its supervisor starts it again. ``on_problem(what, error)`` hears of everything that is not
+    raised to a caller (slow consumers, lost and restored connections); it must not raise.
+    """
+
+    def __init__(self, config: BusConfig, on_problem: OnProblem = _ignore) -> None:
+        self.config = config
+        self.closed = asyncio.Event()
+        self._on_problem = on_problem
+        self._closing = False
+        self._opened: list[Client] = []
+        self._reconnected: list[Callable[[], None]] = []
+        self._control = Client()
+        self._audio_connection = Client()
+        self.log = Log(self._control, self._reconnected)
+        self.audio = AudioLink(self._audio_connection)
+        self.contexts = Bucket(self._control, CONTEXTS)
+        self.tokens = Bucket(self._control, TOKENS)
+        self.agents = Bucket(self._control, AGENTS)
+        self.clips = Bucket(self._control, CLIPS)
+
+    @classmethod
+    async def connect(cls, config: BusConfig, on_problem: OnProblem = _ignore) -> Bus:
+        """Raises BusUnavailable when no server answers now; later losses are reconnected for ever."""
+        bus = cls(config, on_problem)
+        try:
+            # The audio connection buffers nothing: what could not be sent at once is stale when it could be.
+            await bus._open(bus._control, "control", pending_size=4 * 2**20)
+            await bus._open(bus._audio_connection, "audio", pending_size=0)
+        except (OSError, nats.errors.Error, TimeoutError) as error:
+            await bus.close()
+            raise BusUnavailable(f"no NATS server answers at {config.url}: {error}") from error
+        return bus
+
+    async def _open(self, client: Client, role: str, pending_size: int) -> None:
+        async def on_error(error: Exception) -> None:
+            self._on_problem(f"{role} connection: {type(error).__name__}", error)
+
+        async def on_disconnected() -> None:
+            if not self._closing:
+                self._on_problem(f"{role} connection lost", None)
+
+        async def on_reconnected() -> None:
+            self._on_problem(f"{role} connection restored", None)
+            if client is self._control:
+                for callback in tuple(self._reconnected):
+                    callback()
+
+        async def on_closed() -> None:
+            if not self._closing:
+                self.closed.set()
+
+        config = self.config
+        credentials: dict[str, Any] = (
+            {"user": config.user, "password": config.password} if config.user else {}
+        )
+        connecting = client.connect(
+            config.url,
+            name=f"{config.name} {role}",
+            error_cb=on_error,
+            disconnected_cb=on_disconnected,
+            reconnected_cb=on_reconnected,
+            closed_cb=on_closed,
+            inbox_prefix=config.inbox_prefix.encode(),
+            pending_size=pending_size,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # annotated int, slept as it is
+            connect_timeout=config.connect_timeout_s,
+            # A silent loss (no FIN) is noticed after 2 missed pings, not after the client's default of 6 minutes.
+            ping_interval=3,
+            max_outstanding_pings=2,
+            **credentials,
+        )
+        # The client's own first connect retries for ever; ours reports, and the run loop decides to retry.
+        await asyncio.wait_for(connecting, config.connect_timeout_s + 1)
+        self._opened.append(client)
+
+    @property
+    def connected(self) -> bool:
+        return bool(self._control.is_connected and self._audio_connection.is_connected)
+
+    @property
+    def control(self) -> Client:
+        """The connection of events and requests, for the job runner and the setup."""
+        return self._control
+
+    def on_reconnected(self, callback: Callable[[], None]) -> None:
+        """``callback`` is called on the loop each time the control connection came back."""
+        self._reconnected.append(callback)
+
+    async def append(self, event: Event, *, only_if: Condition | None = None) -> int:
+        """See Log.append."""
+        return await self.log.append(event, only_if=only_if)
+
+    async def stored(self, event: Event) -> Stored | None:
+        """See Log.stored."""
+        return await self.log.stored(event)
+
+    async def read_log(self, sid: str, *, through: int = 0, kinds: tuple[str, ...] = ()) -> list[Stored]:
+        """See Log.read."""
+        return await self.log.read(sid, through=through, kinds=kinds)
+
+    async def open_log(self, sid: str, on_event: OnEvent) -> OpenLog:
+        """See Log.open."""
+        return await self.log.open(sid, on_event)
+
+    async def follow(self, on_event: OnEvent, kinds: tuple[str, ...] = ()) -> Follower:
+        """See Log.follow."""
+        return await self.log.follow(on_event, kinds)
+
+    async def close(self) -> None:
+        """Flushes and closes both connections. Jobs must have been drained before."""
+        self._closing = True
+        for client in (self._control, self._audio_connection):
+            if client.is_connected:
+                # Flushing tells the server what we said last; when it does not answer, closing is all that is left.
+                with contextlib.suppress(nats.errors.Error, TimeoutError):
+                    await client.flush(1)
+            if not client.is_closed and client in self._opened:
+                with contextlib.suppress(nats.errors.Error):
+                    await client.close()

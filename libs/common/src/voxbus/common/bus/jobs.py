@@ -1,0 +1,251 @@
+"""Jobs: events that a worker takes, holds with a lease, and finishes.
+
+JetStream hands a job to one worker. The worker's in-progress acks are its lease; when they stop for ``ACK_WAIT_S``
+another worker gets the job. A lease is kept only while the handler reports progress, so that a handler that hangs
+loses its job although its process lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import nats.errors
+from nats.aio.msg import Msg
+
+from voxbus.common import subjects
+from voxbus.common.bus.setup import ACK_WAIT_S
+from voxbus.common.codec import decode
+from voxbus.common.errors import CodecError, UnknownEvent
+from voxbus.common.events import Event, Stored
+
+if TYPE_CHECKING:
+    from nats.aio.subscription import Subscription as NatsSubscription
+
+    from voxbus.common.bus.client import Bus
+
+_HEARTBEAT_S = ACK_WAIT_S / 4
+#: A pull waits this long at the server; a lost connection is noticed no later.
+_PULL_S = 1.0
+#: Jobs of a future version come back after this long, for a worker that knows them.
+_UNKNOWN_DELAY_S = 5.0
+
+
+class Job:
+    """One job in this worker's hands.
+
+    ``received_ms`` is the Unix time of its delivery. ``draining`` is set when the worker should let go of it soon.
+    ``lapsed`` is true once the lease may have been lost: then neither done() nor hand_over() says anything to the
+    server, because somebody else may hold the job, and the handler must go by the log.
+    """
+
+    def __init__(self, runner: JobRunner, message: Msg, stored: Stored) -> None:
+        self._runner = runner
+        self._message = message
+        self.stored = stored
+        self.received_ms = time.time_ns() // 1_000_000
+        self.redelivered = message.metadata.num_delivered > 1
+        self.draining = runner.draining
+        self.lapsed = False
+        self._finished = False
+        self._beaten_s = time.monotonic()
+        self._progress_until_s = self._beaten_s + ACK_WAIT_S
+
+    @property
+    def event(self) -> Event:
+        return self.stored.event
+
+    def progress(self, for_s: float = ACK_WAIT_S) -> None:
+        """Real progress was made: the lease is worth keeping for ``for_s`` from now."""
+        self._progress_until_s = max(self._progress_until_s, time.monotonic() + for_s)
+
+    async def done(self) -> None:
+        await self._finish(b"+ACK")
+
+    async def hand_over(self) -> None:
+        """Gives the job to another worker at once."""
+        await self._finish(b"-NAK")
+
+    async def refuse(self, reason: str) -> None:
+        """Ends a job that nobody can do. ``reason`` goes to the server's advisory: no user data."""
+        await self._finish(b"+TERM " + reason.encode())
+
+    async def _finish(self, verdict: bytes) -> None:
+        self._check_lease()
+        if not self._finished and not self.lapsed:
+            await self._runner.say(self._message, verdict)
+        self._finished = True
+
+    def _check_lease(self) -> None:
+        # Monotonic time goes on while a process is stopped: one that is woken sees here how long it was away.
+        if time.monotonic() - self._beaten_s > ACK_WAIT_S:
+            self.lapsed = True
+
+    async def _beat(self) -> None:
+        self._check_lease()
+        now = time.monotonic()
+        if self._finished or self.lapsed or now > self._progress_until_s:
+            return
+        await self._runner.say(self._message, b"+WPI")
+        self._beaten_s = now
+
+    def _adopt(self, message: Msg) -> None:
+        """The job came back to us, who work on it still: go on under the new delivery."""
+        self._message = message
+        self._beaten_s = time.monotonic()
+        self.lapsed = False
+
+
+Handle = Callable[[Job], Awaitable[None]]
+OnFailure = Callable[[Job, Exception], None]
+
+
+class JobRunner:
+    """Pulls jobs of one consumer, at most ``capacity`` at a time, and runs ``handle(job)`` for each as a task.
+
+    The handler ends its job with done(), hand_over() or refuse(). One that returns without is counted as done; one
+    that raises hands its job over, and ``on_failure(job, error)`` hears of it.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        consumer: str,
+        handle: Handle,
+        *,
+        capacity: int,
+        on_failure: OnFailure,
+    ) -> None:
+        self._client = bus.control
+        self._bus = bus
+        self._consumer = consumer
+        self._handle = handle
+        self._on_failure = on_failure
+        self.capacity = capacity
+        self.draining = asyncio.Event()
+        self.jobs: dict[int, Job] = {}
+        self.adopted = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()  # a slot became free, a message came, or the drain began
+        self._pull_until_s = 0.0
+        self._inbox = ""
+        self._subscription: NatsSubscription | None = None
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._inbox = self._client.new_inbox()
+        self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
+        self._bus.on_reconnected(self._pull_again)
+        self._loops = [
+            asyncio.create_task(self._pull(), name=f"pull {self._consumer}"),
+            asyncio.create_task(self._heartbeat(), name=f"heartbeat {self._consumer}"),
+        ]
+
+    async def run(self) -> None:
+        """Starts, and returns once drain() is through."""
+        await self.start()
+        await asyncio.gather(*self._loops)
+
+    def _pull_again(self) -> None:
+        self._pull_until_s = 0.0
+        self._wake.set()
+
+    async def _pull(self) -> None:
+        stream = subjects.streams()[0]
+        request = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{self._consumer}"
+        query = json.dumps({"batch": 1, "expires": int(_PULL_S * 1e9)}).encode()
+        while not self.draining.is_set():
+            self._wake.clear()
+            now = time.monotonic()
+            if len(self.jobs) < self.capacity and now >= self._pull_until_s and self._client.is_connected:
+                # One pull in the air: a worker's free capacity is what it asks for and nothing is queued here.
+                await self._client.publish(request, query, reply=self._inbox)
+                self._pull_until_s = now + _PULL_S + 0.1
+            try:
+                await asyncio.wait_for(self._wake.wait(), max(0.01, self._pull_until_s - time.monotonic()))
+            except TimeoutError:
+                continue
+
+    async def _receive(self, message: Msg) -> None:
+        self._pull_until_s = 0.0
+        self._wake.set()
+        if not message.reply:
+            # A status instead of a job: the pull expired (408), or was dropped (409, 503: no consumer just now).
+            status = (message.headers or {}).get("Status")
+            if status not in ("408", "404"):
+                self._pull_until_s = time.monotonic() + 0.1
+            return
+        if self.draining.is_set():
+            await self.say(message, b"-NAK")
+            return
+        metadata = message.metadata
+        sequence = metadata.sequence.stream
+        running = self.jobs.get(sequence)
+        if running is not None:
+            running._adopt(message)
+            self.adopted += 1
+            return
+        try:
+            _, kind, _ = subjects.parse_event(message.subject)
+            event = decode(kind, message.data)
+        except UnknownEvent:
+            await self.say(message, b'-NAK {"delay": %d}' % int(_UNKNOWN_DELAY_S * 1e9))
+            return
+        except CodecError:
+            await self.say(message, b"+TERM undecodable")
+            return
+        job = Job(self, message, Stored(sequence, metadata.timestamp.timestamp(), event))
+        self.jobs[sequence] = job
+        task = asyncio.create_task(self._work(job), name=f"{self._consumer} job")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, job: Job) -> None:
+        try:
+            await self._handle(job)
+            await job.done()
+        except asyncio.CancelledError:  # the drain ran out of time
+            await job.hand_over()
+            raise
+        except Exception as error:  # noqa: BLE001 - the job goes to somebody else, visibly
+            self._on_failure(job, error)
+            await job.hand_over()
+        finally:
+            self.jobs.pop(job.stored.sequence, None)
+            self._wake.set()
+
+    async def _heartbeat(self) -> None:
+        while not self.draining.is_set() or self.jobs:
+            for job in tuple(self.jobs.values()):
+                await job._beat()
+            await asyncio.sleep(_HEARTBEAT_S)
+
+    async def say(self, message: Msg, verdict: bytes) -> None:
+        """An ack of any kind. Lost ones are harmless: the job comes back and the log says what was done."""
+        try:
+            await self._client.publish(message.reply, verdict)
+        except nats.errors.Error:
+            return
+
+    async def drain(self, timeout_s: float = 30.0) -> None:
+        """Takes no more jobs, lets the handlers finish or hand over, and tells the server."""
+        self.draining.set()
+        self._wake.set()
+        if self._subscription is not None:
+            # Draining the subscription (never the client) unsubscribes first and delivers what was on its way to
+            # _receive, which hands it back: no job waits for its lease to run out.
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
+                await self._subscription.drain()  # type: ignore[no-untyped-call]
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in tuple(self._tasks):
+            task.cancel()
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await self._client.flush(1)

@@ -1,0 +1,303 @@
+"""The log of a call: append, read, and follow it live."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import nats.errors
+from nats.aio.msg import Msg
+
+from voxbus.common import subjects
+from voxbus.common.bus.audio_link import Subscription
+from voxbus.common.codec import decode, encode
+from voxbus.common.errors import (
+    BusError,
+    BusUnavailable,
+    CodecError,
+    ConditionFailed,
+    Conflict,
+    LogIncomplete,
+)
+from voxbus.common.events import KINDS, Event, Stored
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+OnEvent = Callable[[Stored], None]
+
+#: JetStream's own error codes.
+_SUBJECT_TAKEN = 10077
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+
+#: A publish that was not answered is tried again with the same message id, which the stream recognizes.
+_ANSWER_TIMEOUT_S = 1.0
+#: A stream answers at most this many subjects to one ``multi_last``.
+_MAX_SUBJECTS = 1024
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The last message on ``subject`` (a filter) must have ``sequence`` when the event is stored; 0 = there is none."""
+
+    subject: str
+    sequence: int
+
+
+def under(holder: int, sid: str) -> Condition:
+    """Only while ``holder`` (the sequence of an ``attached``) still holds the call."""
+    return Condition(subjects.events_of(sid, "attached"), holder)
+
+
+def not_ended(sid: str) -> Condition:
+    return Condition(subjects.events_of(sid, "ended"), 0)
+
+
+def _stored(subject: str, headers: dict[str, str], data: bytes) -> Stored:
+    _, kind, _ = subjects.parse_event(subject)
+    when = datetime.fromisoformat(headers["Nats-Time-Stamp"]).timestamp()
+    return Stored(int(headers["Nats-Sequence"]), when, decode(kind, data))
+
+
+class Log:
+    def __init__(self, client: Client, reconnected: list[Callable[[], None]]) -> None:
+        self._client = client
+        self._reconnected = reconnected
+
+    async def append(self, event: Event, *, only_if: Condition | None = None, timeout_s: float = 10) -> int:
+        """Stores the event and returns its sequence.
+
+        Raises Conflict when its subject is taken (by an event that somebody else wrote), ConditionFailed when
+        ``only_if`` does not hold, BusUnavailable when nothing answered for ``timeout_s``.
+        """
+        subject = subjects.event(event.call, event.kind, event.key())
+        headers = {"Nats-Msg-Id": uuid.uuid4().hex}
+        if only_if is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(only_if.sequence)
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = only_if.subject
+        data = encode(event)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while True:
+            try:
+                answer = await self._client.request(subject, data, timeout=_ANSWER_TIMEOUT_S, headers=headers)
+            except nats.errors.NoRespondersError:
+                await asyncio.sleep(0.1)  # no stream leader just now: a restart, or an election
+            except (nats.errors.TimeoutError, nats.errors.OutboundBufferLimitError):
+                pass
+            except nats.errors.Error as error:
+                raise BusUnavailable(f"{event.kind}: {type(error).__name__}") from error
+            else:
+                answered = json.loads(answer.data)
+                if "error" not in answered:
+                    return int(answered["seq"])
+                self._refused(subject, answered["error"])
+            if asyncio.get_running_loop().time() >= deadline:
+                raise BusUnavailable(f"{event.kind} was not stored: no answer in {timeout_s:g} s")
+
+    @staticmethod
+    def _refused(subject: str, error: dict[str, object]) -> None:
+        """Raises what the stream's refusal means; returns when trying again may help."""
+        code = error.get("err_code")
+        if code == _SUBJECT_TAKEN:
+            raise Conflict(subject)
+        if code in _WRONG_LAST_SEQUENCE:
+            raise ConditionFailed(f"{subject}: {error.get('description')}")
+        if error.get("code") != 503:
+            raise BusError(f"{subject} was refused: {error.get('description')} ({code})")
+
+    async def stored(self, event: Event) -> Stored | None:
+        """What the log holds at this event's subject: what to read after a Conflict."""
+        subject = subjects.event(event.call, event.kind, event.key())
+        found = await self._multi_last(subjects.stream_of(event.call), [subject], 0)
+        return found[0] if found else None
+
+    async def read(self, sid: str, *, through: int = 0, kinds: tuple[str, ...] = ()) -> list[Stored]:
+        """All events of the call in order, up to the sequence ``through`` (0 = all there are).
+
+        With ``through`` the event of that sequence must be in the answer: a replica that has not seen it yet is asked
+        again, LogIncomplete is raised when that does not help. ``kinds``: only these.
+        """
+        stream = subjects.stream_of(sid)
+        filters = [subjects.events_of(sid, kind) for kind in kinds] or [subjects.events_of(sid)]
+        for attempt in range(6):
+            events = await self._multi_last(stream, filters, through)
+            if not through or kinds or any(event.sequence == through for event in events):
+                return events
+            await asyncio.sleep(0.01 * 2**attempt)
+        raise LogIncomplete(f"the log of the call does not show sequence {through} yet")
+
+    async def _multi_last(self, stream: str, filters: list[str], through: int) -> list[Stored]:
+        try:
+            messages = await self._direct_get(stream, filters, through)
+        except _TooManySubjects:
+            if len(filters) == 1:
+                sid, _, rest = filters[0].removeprefix("call.").partition(".")
+                if rest != "event.>":
+                    raise BusError(f"one kind of event has more than {_MAX_SUBJECTS} in this call") from None
+                filters = [subjects.events_of(sid, kind) for kind in KINDS]
+            messages = []
+            for one in filters:
+                messages += await self._multi_last(stream, [one], through)
+            return sorted(messages, key=lambda stored: stored.sequence)
+        return messages
+
+    async def _direct_get(self, stream: str, filters: list[str], through: int) -> list[Stored]:
+        """One Direct Get with ``multi_last``: the last message of each subject, ended by a 204."""
+        query: dict[str, object] = {"multi_last": filters, "batch": _MAX_SUBJECTS}
+        if through:
+            query["up_to_seq"] = through
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
+        events: list[Stored] = []
+        try:
+            await self._client.publish(
+                f"$JS.API.DIRECT.GET.{stream}", json.dumps(query).encode(), reply=inbox
+            )
+            while True:
+                message = await subscription.next_msg(timeout=2)
+                headers = message.headers or {}
+                status = headers.get("Status")
+                if status is None:
+                    events.append(_stored(headers["Nats-Subject"], headers, message.data))
+                elif status in ("204", "404"):
+                    return sorted(events, key=lambda stored: stored.sequence)
+                elif status == "413":
+                    raise _TooManySubjects
+                elif status == "503":
+                    raise BusUnavailable(f"the stream {stream} does not answer")
+                else:
+                    raise BusError(f"reading the log was refused: {status} {headers.get('Description', '')}")
+        except nats.errors.Error as error:
+            raise BusUnavailable(f"reading the log: {type(error).__name__}") from error
+        finally:
+            await Subscription(subscription).close()
+
+    async def open(self, sid: str, on_event: OnEvent) -> OpenLog:
+        """The log so far, and then each later event exactly once and in order, over lost connections too."""
+        log = OpenLog(self, self._client, sid, on_event, self._reconnected)
+        await log.start()
+        return log
+
+    async def follow(self, on_event: OnEvent, kinds: tuple[str, ...] = ()) -> Follower:
+        """Live events of all calls, of ``kinds`` only when given. What happens while disconnected is missed."""
+        follower = Follower(self._client, on_event)
+        await follower.start([subjects.log_of("*", kind) for kind in kinds] or [subjects.log_of()])
+        return follower
+
+
+class _TooManySubjects(Exception):
+    pass
+
+
+class Follower:
+    """A live reader of every call. ``undecodable`` counts events of the future, which are skipped."""
+
+    def __init__(self, client: Client, on_event: OnEvent) -> None:
+        self._client = client
+        self._on_event = on_event
+        self._subscriptions: list[Subscription] = []
+        self.undecodable = 0
+
+    async def start(self, filters: list[str]) -> None:
+        for one in filters:
+            self._subscriptions.append(Subscription(await self._client.subscribe(one, cb=self._receive)))
+        await self._client.flush()
+
+    async def _receive(self, message: Msg) -> None:
+        try:
+            stored = _stored(message.subject, message.headers or {}, message.data)
+        except CodecError:
+            self.undecodable += 1
+        else:
+            self._on_event(stored)
+
+    async def close(self) -> None:
+        for subscription in self._subscriptions:
+            await subscription.close()
+
+
+class OpenLog:
+    """The live log of one call. ``snapshot`` is what was there when it was opened."""
+
+    def __init__(
+        self,
+        log: Log,
+        client: Client,
+        sid: str,
+        on_event: OnEvent,
+        reconnected: list[Callable[[], None]],
+    ) -> None:
+        self._log = log
+        self._client = client
+        self._sid = sid
+        self._on_event = on_event
+        self._reconnected = reconnected
+        self._last = 0
+        self._early: list[Stored] | None = []  # live events that arrive while the log is being read
+        self._subscription: Subscription | None = None
+        self._catching_up: asyncio.Task[None] | None = None
+        self.snapshot: list[Stored] = []
+        self.undecodable = 0
+
+    async def start(self) -> None:
+        # Subscribed first and read second: an event is in one of the two, or in both and then dropped once.
+        filter_ = subjects.log_of(self._sid)
+        self._subscription = Subscription(await self._client.subscribe(filter_, cb=self._receive))
+        await self._client.flush()
+        self.snapshot = await self._log.read(self._sid)
+        if self.snapshot:
+            self._last = self.snapshot[-1].sequence
+        self._deliver_early()
+        self._reconnected.append(self._on_reconnected)
+
+    async def _receive(self, message: Msg) -> None:
+        try:
+            stored = _stored(message.subject, message.headers or {}, message.data)
+        except CodecError:
+            self.undecodable += 1
+            return
+        if self._early is not None:
+            self._early.append(stored)
+        else:
+            self._deliver(stored)
+
+    def _deliver(self, stored: Stored) -> None:
+        if stored.sequence > self._last:
+            self._last = stored.sequence
+            self._on_event(stored)
+
+    def _deliver_early(self) -> None:
+        early, self._early = self._early or [], None
+        for stored in early:
+            self._deliver(stored)
+
+    def _on_reconnected(self) -> None:
+        if self._catching_up is None or self._catching_up.done():
+            self._early = []
+            self._catching_up = asyncio.create_task(self._catch_up(), name="catch up with the log")
+
+    async def _catch_up(self) -> None:
+        """Reads what was stored while nobody told us."""
+        while True:
+            try:
+                missed = await self._log.read(self._sid)
+            except BusUnavailable:
+                await asyncio.sleep(0.1)
+                continue
+            for stored in missed:
+                self._deliver(stored)
+            self._deliver_early()
+            return
+
+    async def close(self) -> None:
+        if self._on_reconnected in self._reconnected:
+            self._reconnected.remove(self._on_reconnected)
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+        if self._subscription is not None:
+            await self._subscription.close()

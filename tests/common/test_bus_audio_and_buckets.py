@@ -1,0 +1,91 @@
+"""Audio subjects and buckets against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from voxbus.common import subjects
+from voxbus.common.bus import Bus
+from voxbus.common.codec import AudioIn, pack, unpack_audio_in
+from voxbus.common.errors import BusUnavailable
+from voxbus.devkit.nats_server import NatsServer
+
+
+async def until(condition, timeout_s: float = 8.0) -> None:  # type: ignore[no-untyped-def]
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_frames_arrive_in_order(bus: Bus, sid: str) -> None:
+    got: list[AudioIn] = []
+    subscription = await bus.audio.subscribe(
+        subjects.audio_in(sid), lambda data: got.append(unpack_audio_in(data))
+    )
+    frames = [AudioIn(i, i * 20, 0, 0, bytes([i % 256]) * 160) for i in range(500)]
+    for frame in frames:
+        assert bus.audio.publish(subjects.audio_in(sid), pack(frame))
+    await until(lambda: len(got) == 500)
+    assert got == frames
+    await subscription.close()
+
+
+async def test_nothing_stale_is_sent_after_a_lost_connection(
+    nats_server: NatsServer, bus: Bus, sid: str
+) -> None:
+    got: list[bytes] = []
+    await bus.audio.subscribe(subjects.audio_in(sid), got.append)
+    nats_server.stop()
+    await until(lambda: not bus.connected)
+    assert not bus.audio.publish(subjects.audio_in(sid), b"stale")
+    assert bus.audio.dropped == 1
+    nats_server.start()
+    await until(lambda: bus.connected)
+    await until(lambda: bool(got) or not bus.audio.publish(subjects.audio_in(sid), b"fresh") or bool(got))
+    assert b"stale" not in got
+
+
+async def test_the_replay_is_answered_whole(bus: Bus, sid: str) -> None:
+    frames = [pack(AudioIn(i, i * 20, 0, 0, b"\xff" * 160)) for i in range(2250)]  # 45 s
+    serving = await bus.audio.serve(subjects.audio_replay(sid), lambda: frames)
+    got: list[bytes] = []
+    assert await bus.audio.request_many(subjects.audio_replay(sid), got.append) == 2250
+    assert got == frames
+    await serving.close()
+
+
+async def test_a_replay_that_nobody_serves_fails_at_once(bus: Bus, sid: str) -> None:
+    with pytest.raises(BusUnavailable, match="nobody serves"):
+        await bus.audio.request_many(subjects.audio_replay(sid), lambda _: None, timeout_s=5)
+
+
+async def test_a_bucket(bus: Bus) -> None:
+    assert await bus.tokens.get("a") is None
+    await bus.tokens.put("a", b"1")
+    assert await bus.tokens.get("a") == b"1"
+    assert not await bus.tokens.create("a", b"2")
+    assert await bus.tokens.create("b", b"2")
+    await bus.tokens.delete("a")
+    assert await bus.tokens.get("a") is None
+    assert await bus.tokens.create("a", b"3")
+
+
+async def test_of_many_takers_one_wins(bus: Bus) -> None:
+    await bus.tokens.put("once", b"1")
+    taken = await asyncio.gather(*(bus.tokens.take("once") for _ in range(10)))
+    assert sorted(taken, key=str) == [None] * 9 + [b"1"] or taken.count(b"1") == 1
+    assert taken.count(None) == 9
+
+
+async def test_a_watcher_sees_what_is_there_and_what_comes(bus: Bus) -> None:
+    await bus.agents.put("one", b"1")
+    seen: list[tuple[str, bytes | None]] = []
+    watch = await bus.agents.watch(lambda key, value: seen.append((key, value)))
+    await until(lambda: len(seen) == 1)
+    await bus.agents.put("two", b"2")
+    await bus.agents.delete("one")
+    await until(lambda: len(seen) == 3)
+    assert seen == [("one", b"1"), ("two", b"2"), ("one", None)]
+    await watch.close()

@@ -1,0 +1,197 @@
+"""Jobs against a real server: leases, adoption, hand-over, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from voxbus.common import subjects
+from voxbus.common.agents import Agent
+from voxbus.common.bus import Bus, BusConfig, Job, JobRunner
+from voxbus.common.bus.setup import ACK_WAIT_S
+from voxbus.common.events import Started
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class Worker:
+    """A runner on a connection of its own whose handler does what the test says."""
+
+    def __init__(self, bus: Bus, capacity: int = 4, *, hold: bool = False) -> None:
+        self.bus = bus
+        self.jobs: list[Job] = []
+        self.failures: list[Exception] = []
+        self.release = asyncio.Event()
+        self.beating = True
+        if not hold:
+            self.release.set()
+        self.fail_with: Exception | None = None
+        self.runner = JobRunner(
+            bus, "stt", self.handle, capacity=capacity, on_failure=lambda _, e: self.failures.append(e)
+        )
+
+    async def handle(self, job: Job) -> None:
+        self.jobs.append(job)
+        if self.fail_with is not None:
+            raise self.fail_with
+        while not self.release.is_set() and not job.draining.is_set():
+            if self.beating:
+                job.progress()
+            await asyncio.sleep(0.02)
+        if job.draining.is_set() and not self.release.is_set():
+            await job.hand_over()
+
+
+@pytest.fixture
+async def worker(nats_url: str) -> AsyncIterator[Callable[..., asyncio.Future[Worker]]]:
+    workers: list[Worker] = []
+
+    async def make(capacity: int = 4, *, hold: bool = False) -> Worker:
+        worker = Worker(await Bus.connect(BusConfig(url=nats_url)), capacity, hold=hold)
+        workers.append(worker)
+        await worker.runner.start()
+        return worker
+
+    yield make  # type: ignore[misc]
+    for one in workers:
+        one.release.set()
+        await one.runner.drain(1)
+        await one.bus.close()
+
+
+async def start_call(bus: Bus, sid: str, agent: Agent) -> None:
+    await bus.append(Started(call=sid, stream_sid="MZ", session="s", direction="inbound", agent=agent))
+
+
+async def unacked(bus: Bus) -> int:
+    info = await bus.control.jetstream().consumer_info("CALLS", "stt")
+    return int(info.num_ack_pending or 0) + int(info.num_pending or 0)
+
+
+async def test_each_job_is_done_once_by_one_of_two(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+    one, two = await worker(), await worker()
+    for _ in range(20):
+        await start_call(bus, new_sid(), agent)
+    await until(lambda: len(one.jobs) + len(two.jobs) == 20)
+    done = {job.event.call for job in one.jobs + two.jobs}
+    assert len(done) == 20
+    assert await unacked(bus) == 0
+
+
+async def test_a_worker_takes_no_more_than_its_capacity(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+    small = await worker(2, hold=True)
+    for _ in range(3):
+        await start_call(bus, new_sid(), agent)
+    await until(lambda: len(small.jobs) == 2)
+    other = await worker(4, hold=True)
+    await until(lambda: len(other.jobs) == 1)
+    assert len(small.jobs) == 2
+
+
+async def test_progress_keeps_the_lease(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+    holder = await worker(hold=True)
+    other = await worker(hold=True)
+    await start_call(bus, sid, agent)
+    await until(lambda: len(holder.jobs) + len(other.jobs) == 1)
+    await asyncio.sleep(2.5 * ACK_WAIT_S)
+    assert len(holder.jobs) + len(other.jobs) == 1
+
+
+async def test_a_handler_without_progress_loses_its_job_to_another(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+    stuck = await worker(1, hold=True)
+    stuck.beating = False
+    await start_call(bus, sid, agent)
+    await until(lambda: len(stuck.jobs) == 1)
+    healthy = await worker(hold=True)
+    await until(lambda: len(healthy.jobs) == 1)
+    assert healthy.jobs[0].redelivered
+    # What the old holder says now is not said: the job is not ended under the new one.
+    await stuck.jobs[0].done()
+    assert stuck.jobs[0].lapsed
+    await asyncio.sleep(0.1)
+    assert await unacked(bus) == 1
+
+
+async def test_a_job_that_comes_back_to_its_holder_is_adopted(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+    alone = await worker(4, hold=True)
+    alone.beating = False
+    await start_call(bus, sid, agent)
+    await until(lambda: alone.runner.adopted == 1)
+    assert len(alone.jobs) == 1
+    assert not alone.jobs[0].lapsed
+    alone.release.set()
+    await until(lambda: not alone.runner.jobs)
+    await asyncio.sleep(0.05)
+    assert await unacked(bus) == 0
+
+
+async def test_drain_hands_over_within_a_moment(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+    leaving = await worker(20, hold=True)
+    for _ in range(20):
+        await start_call(bus, new_sid(), agent)
+    await until(lambda: len(leaving.jobs) == 20)
+    staying = await worker(20, hold=True)
+    start = time.monotonic()
+    await leaving.runner.drain()
+    await until(lambda: len(staying.jobs) == 20)
+    # Far below ack_wait: it was handed over, nothing waited for a lease to run out.
+    assert time.monotonic() - start < ACK_WAIT_S
+
+
+async def test_jobs_that_arrive_during_the_drain_are_handed_back(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+    leaving, staying = await worker(50), await worker(50)
+    sids = [new_sid() for _ in range(60)]
+    calling = asyncio.gather(*(start_call(bus, sid, agent) for sid in sids))
+    await until(lambda: len(leaving.jobs) > 3)
+    await leaving.runner.drain()
+    await calling
+    await until(lambda: len(leaving.jobs) + len(staying.jobs) == 60)
+    assert {j.event.call for j in leaving.jobs + staying.jobs} == set(sids)
+    assert not any(j.redelivered and time.time() - j.stored.time_s > ACK_WAIT_S for j in staying.jobs)
+
+
+async def test_a_failing_handler_hands_its_job_over_visibly(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+    failing = await worker()
+    failing.fail_with = RuntimeError("boom")
+    await start_call(bus, sid, agent)
+    await until(lambda: len(failing.failures) >= 2)
+    failing.fail_with = None
+    await until(lambda: not failing.runner.jobs)
+
+
+async def test_an_unknown_version_waits_for_a_worker_that_knows_it(bus, worker, sid) -> None:  # type: ignore[no-untyped-def]
+    ready = await worker()
+    subject = subjects.event(sid, "started", "0")
+    await bus.control.jetstream().publish(subject, b"\x81\xa1v\x63")  # {"v": 99}
+    await asyncio.sleep(0.3)
+    assert ready.jobs == []
+    assert await unacked(bus) == 1
+
+
+async def test_an_undecodable_job_is_ended(bus, worker, sid) -> None:  # type: ignore[no-untyped-def]
+    ready = await worker()
+    await bus.control.jetstream().publish(subjects.event(sid, "started", "0"), b"\xc1")
+    await asyncio.sleep(0.3)
+    assert ready.jobs == []
+    assert await unacked(bus) == 0
+
+
+async def test_jobs_come_through_a_restart_of_the_server(  # type: ignore[no-untyped-def]
+    nats_server, bus, worker, new_sid, agent
+) -> None:
+    holder = await worker(hold=True)
+    first, second = new_sid(), new_sid()
+    await start_call(bus, first, agent)
+    await until(lambda: len(holder.jobs) == 1)
+    nats_server.stop()
+    nats_server.start()
+    await start_call(bus, second, agent)
+    await until(lambda: len(holder.jobs) == 2, 15)
+    assert [j.event.call for j in holder.jobs] == [first, second]

@@ -1,0 +1,211 @@
+"""The log against a real server: unique subjects, conditions, reading, following."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from voxbus.common import subjects
+from voxbus.common.agents import Agent, Voice
+from voxbus.common.bus import Bus, BusConfig, ensure, not_ended, under
+from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict
+from voxbus.common.events import (
+    Attached,
+    Ended,
+    Event,
+    HangupRequested,
+    Resumed,
+    Sentence,
+    Started,
+    Stored,
+    Utterance,
+)
+from voxbus.devkit.nats_server import NatsServer
+
+
+def started(sid: str, agent: Agent) -> Started:
+    return Started(call=sid, stream_sid="MZ1", session="s", direction="inbound", agent=agent)
+
+
+def sentence(sid: str, index: int, text: str = "Hello.") -> Sentence:
+    return Sentence(call=sid, turn=1, index=index, text=text, voice=Voice())
+
+
+def utterance(sid: str, holder: int, turn: int) -> Utterance:
+    return Utterance(
+        call=sid,
+        holder=holder,
+        turn=turn,
+        text="yes",
+        start_media_ms=0,
+        end_media_ms=1,
+        ended_by="silence",
+    )
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_second_event_on_a_subject_is_refused_and_the_first_is_kept(bus: Bus, sid: str) -> None:
+    first = await bus.append(sentence(sid, 0, "First."))
+    with pytest.raises(Conflict):
+        await bus.append(sentence(sid, 0, "Second."))
+    stored = await bus.stored(sentence(sid, 0))
+    assert stored is not None
+    assert stored.sequence == first
+    assert isinstance(stored.event, Sentence)
+    assert stored.event.text == "First."
+
+
+async def test_an_unanswered_publish_is_recognized_as_our_own(bus: Bus, sid: str) -> None:
+    """The stream stored it, the answer was lost: the retry carries the same message id and is no conflict."""
+    first = await bus.append(sentence(sid, 0))
+    headers = {"Nats-Msg-Id": "the-same"}
+    subject = subjects.event(sid, "sentence", "1.0.7")
+    answers = [await bus.control.jetstream().publish(subject, b"x", headers=dict(headers)) for _ in range(2)]
+    assert [a.seq for a in answers] == [first + 1, first + 1]
+    assert answers[1].duplicate
+
+
+async def test_events_of_a_stale_holder_are_refused_at_the_stream(bus: Bus, sid: str) -> None:
+    old = await bus.append(Attached(call=sid, worker="a", nonce="1"))
+    await bus.append(utterance(sid, old, 2), only_if=under(old, sid))
+    new = await bus.append(Attached(call=sid, worker="b", nonce="2"))
+    with pytest.raises(ConditionFailed):
+        await bus.append(utterance(sid, old, 3), only_if=under(old, sid))
+    await bus.append(utterance(sid, new, 3), only_if=under(new, sid))
+
+
+async def test_a_call_that_ended_is_not_resumed(bus: Bus, sid: str) -> None:
+    await bus.append(Resumed(call=sid, stream_sid="MZ2"), only_if=not_ended(sid))
+    await bus.append(Ended(call=sid, reason="caller_hung_up"))
+    with pytest.raises(ConditionFailed):
+        await bus.append(Resumed(call=sid, stream_sid="MZ3"), only_if=not_ended(sid))
+    with pytest.raises(Conflict):
+        await bus.append(Ended(call=sid, reason="carrier"))
+
+
+async def test_the_log_is_read_in_order_and_up_to_a_sequence(
+    bus: Bus, new_sid: Callable[[], str], agent: Agent
+) -> None:
+    sid, other = new_sid(), new_sid()
+    await bus.append(started(sid, agent))
+    for index in range(5):
+        await bus.append(sentence(sid, index))
+        await bus.append(sentence(other, index))
+    events = await bus.read_log(sid)
+    assert [type(s.event).__name__ for s in events] == ["Started"] + ["Sentence"] * 5
+    assert [s.sequence for s in events] == sorted(s.sequence for s in events)
+    assert all(s.event.call == sid for s in events)
+    through = events[3].sequence
+    assert [s.sequence for s in await bus.read_log(sid, through=through)] == [s.sequence for s in events[:4]]
+    assert len(await bus.read_log(sid, kinds=("started",))) == 1
+
+
+async def test_a_log_of_more_events_than_one_answer_holds(bus: Bus, sid: str, agent: Agent) -> None:
+    await bus.append(started(sid, agent))
+    async with asyncio.TaskGroup() as group:
+        for index in range(700):
+            group.create_task(bus.append(sentence(sid, index)))
+            group.create_task(bus.append(HangupRequested(call=sid, turn=index, reason="test")))
+    events = await bus.read_log(sid)
+    assert len(events) == 1401
+    assert [s.sequence for s in events] == sorted(s.sequence for s in events)
+
+
+async def test_reading_an_empty_log(bus: Bus, sid: str) -> None:
+    assert await bus.read_log(sid) == []
+    assert await bus.stored(sentence(sid, 0)) is None
+
+
+async def test_an_open_log_delivers_each_event_once_and_in_order(bus: Bus, sid: str, agent: Agent) -> None:
+    await bus.append(started(sid, agent))
+    later: list[Stored] = []
+    writing = asyncio.create_task(write(bus, [sentence(sid, i) for i in range(200)]))
+    log = await bus.open_log(sid, later.append)
+    await writing
+    await until(lambda: len(log.snapshot) + len(later) >= 201)
+    sequences = [s.sequence for s in log.snapshot + later]
+    assert sequences == sorted(set(sequences))
+    assert len(sequences) == 201
+    await log.close()
+    await bus.append(sentence(sid, 999))
+    await bus.control.flush()
+    assert len(log.snapshot) + len(later) == 201
+
+
+async def write(bus: Bus, events: list[Sentence]) -> None:
+    for event in events:
+        await bus.append(event)
+
+
+async def test_an_open_log_catches_up_after_the_server_was_away(
+    nats_server: NatsServer, bus: Bus, sid: str, agent: Agent
+) -> None:
+    await bus.append(started(sid, agent))
+    later: list[Stored] = []
+    log = await bus.open_log(sid, later.append)
+    other = await Bus.connect(BusConfig(url=nats_server.url))
+    nats_server.stop()
+    nats_server.start()
+    # Whoever reconnects first writes; the other one was not told of it.
+    await until(lambda: other.connected, 10)
+    await other.append(sentence(sid, 0))
+    await other.append(sentence(sid, 1))
+    await until(lambda: len(later) == 2, 10)
+    assert [s.event.key() for s in later] == ["1.0.0", "1.0.1"]
+    await other.append(sentence(sid, 2))
+    await until(lambda: len(later) == 3, 10)
+    await log.close()
+    await other.close()
+
+
+async def test_a_publish_waits_for_a_server_that_restarts(
+    nats_server: NatsServer, bus: Bus, sid: str, agent: Agent
+) -> None:
+    nats_server.stop()
+    writing = asyncio.create_task(bus.append(started(sid, agent)))
+    await asyncio.sleep(0)
+    nats_server.start()
+    assert await writing > 0
+    assert len(await bus.read_log(sid)) == 1
+
+
+async def test_refused_events_are_not_republished(bus: Bus, sid: str) -> None:
+    seen: list[Stored] = []
+    follower = await bus.follow(seen.append, kinds=("sentence",))
+    await bus.append(sentence(sid, 0, "First."))
+    with pytest.raises(Conflict):
+        await bus.append(sentence(sid, 0, "Second."))
+    await bus.append(Ended(call=sid, reason="error"))
+    await bus.append(sentence(sid, 1, "Third."))
+    await until(lambda: len(seen) == 2)
+    assert [texts(s.event) for s in seen] == ["First.", "Third."]
+    await follower.close()
+
+
+def texts(event: Event) -> str:
+    assert isinstance(event, Sentence)
+    return event.text
+
+
+async def test_no_server_is_said_at_once() -> None:
+    with pytest.raises(BusUnavailable, match="no NATS server answers"):
+        await Bus.connect(BusConfig(url="nats://127.0.0.1:1", connect_timeout_s=1))
+
+
+async def test_setting_up_twice_changes_nothing(bus: Bus) -> None:
+    await ensure(bus)
+    js = bus.control.jetstream()
+    info = await js.stream_info("CALLS")
+    assert info.config.max_msgs_per_subject == 1
+    assert info.config.discard_new_per_subject
+    consumer = await js.consumer_info("CALLS", "llm")
+    assert consumer.config.max_ack_pending == -1
+    assert consumer.config.ack_wait == 1
+    assert sorted(consumer.config.filter_subjects or []) == sorted(subjects.JOB_FILTERS["llm"])
