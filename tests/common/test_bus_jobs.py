@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 import pytest
 
@@ -13,6 +14,7 @@ from voxbus.common.agents import Agent
 from voxbus.common.bus import Bus, BusConfig, Job, JobRunner
 from voxbus.common.bus.setup import ACK_WAIT_S
 from voxbus.common.events import Started
+from voxbus.devkit.nats_server import NatsServer
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
@@ -49,8 +51,15 @@ class Worker:
             await job.hand_over()
 
 
+class MakeWorker(Protocol):
+    async def __call__(self, capacity: int = 4, *, hold: bool = False) -> Worker: ...
+
+
+NewSid = Callable[[], str]
+
+
 @pytest.fixture
-async def worker(nats_url: str) -> AsyncIterator[Callable[..., asyncio.Future[Worker]]]:
+async def worker(nats_url: str) -> AsyncIterator[MakeWorker]:
     workers: list[Worker] = []
 
     async def make(capacity: int = 4, *, hold: bool = False) -> Worker:
@@ -59,7 +68,7 @@ async def worker(nats_url: str) -> AsyncIterator[Callable[..., asyncio.Future[Wo
         await worker.runner.start()
         return worker
 
-    yield make  # type: ignore[misc]
+    yield make
     for one in workers:
         one.release.set()
         await one.runner.drain(1)
@@ -75,7 +84,9 @@ async def unacked(bus: Bus) -> int:
     return int(info.num_ack_pending or 0) + int(info.num_pending or 0)
 
 
-async def test_each_job_is_done_once_by_one_of_two(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_each_job_is_done_once_by_one_of_two(
+    bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
+) -> None:
     one, two = await worker(), await worker()
     for _ in range(20):
         await start_call(bus, new_sid(), agent)
@@ -85,7 +96,9 @@ async def test_each_job_is_done_once_by_one_of_two(bus, worker, new_sid, agent) 
     assert await unacked(bus) == 0
 
 
-async def test_a_worker_takes_no_more_than_its_capacity(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_a_worker_takes_no_more_than_its_capacity(
+    bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
+) -> None:
     small = await worker(2, hold=True)
     for _ in range(3):
         await start_call(bus, new_sid(), agent)
@@ -95,7 +108,7 @@ async def test_a_worker_takes_no_more_than_its_capacity(bus, worker, new_sid, ag
     assert len(small.jobs) == 2
 
 
-async def test_progress_keeps_the_lease(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_progress_keeps_the_lease(bus: Bus, worker: MakeWorker, sid: str, agent: Agent) -> None:
     holder = await worker(hold=True)
     other = await worker(hold=True)
     await start_call(bus, sid, agent)
@@ -104,7 +117,9 @@ async def test_progress_keeps_the_lease(bus, worker, sid, agent) -> None:  # typ
     assert len(holder.jobs) + len(other.jobs) == 1
 
 
-async def test_a_handler_without_progress_loses_its_job_to_another(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_a_handler_without_progress_loses_its_job_to_another(
+    bus: Bus, worker: MakeWorker, sid: str, agent: Agent
+) -> None:
     stuck = await worker(1, hold=True)
     stuck.beating = False
     await start_call(bus, sid, agent)
@@ -119,7 +134,9 @@ async def test_a_handler_without_progress_loses_its_job_to_another(bus, worker, 
     assert await unacked(bus) == 1
 
 
-async def test_a_job_that_comes_back_to_its_holder_is_adopted(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_a_job_that_comes_back_to_its_holder_is_adopted(
+    bus: Bus, worker: MakeWorker, sid: str, agent: Agent
+) -> None:
     alone = await worker(4, hold=True)
     alone.beating = False
     await start_call(bus, sid, agent)
@@ -132,7 +149,9 @@ async def test_a_job_that_comes_back_to_its_holder_is_adopted(bus, worker, sid, 
     assert await unacked(bus) == 0
 
 
-async def test_drain_hands_over_within_a_moment(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_drain_hands_over_within_a_moment(
+    bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
+) -> None:
     leaving = await worker(20, hold=True)
     for _ in range(20):
         await start_call(bus, new_sid(), agent)
@@ -145,7 +164,9 @@ async def test_drain_hands_over_within_a_moment(bus, worker, new_sid, agent) -> 
     assert time.monotonic() - start < ACK_WAIT_S
 
 
-async def test_jobs_that_arrive_during_the_drain_are_handed_back(bus, worker, new_sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_jobs_that_arrive_during_the_drain_are_handed_back(
+    bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
+) -> None:
     leaving, staying = await worker(50), await worker(50)
     sids = [new_sid() for _ in range(60)]
     calling = asyncio.gather(*(start_call(bus, sid, agent) for sid in sids))
@@ -157,7 +178,9 @@ async def test_jobs_that_arrive_during_the_drain_are_handed_back(bus, worker, ne
     assert not any(j.redelivered and time.time() - j.stored.time_s > ACK_WAIT_S for j in staying.jobs)
 
 
-async def test_a_failing_handler_hands_its_job_over_visibly(bus, worker, sid, agent) -> None:  # type: ignore[no-untyped-def]
+async def test_a_failing_handler_hands_its_job_over_visibly(
+    bus: Bus, worker: MakeWorker, sid: str, agent: Agent
+) -> None:
     failing = await worker()
     failing.fail_with = RuntimeError("boom")
     await start_call(bus, sid, agent)
@@ -166,7 +189,9 @@ async def test_a_failing_handler_hands_its_job_over_visibly(bus, worker, sid, ag
     await until(lambda: not failing.runner.jobs)
 
 
-async def test_an_unknown_version_waits_for_a_worker_that_knows_it(bus, worker, sid) -> None:  # type: ignore[no-untyped-def]
+async def test_an_unknown_version_waits_for_a_worker_that_knows_it(
+    bus: Bus, worker: MakeWorker, sid: str
+) -> None:
     ready = await worker()
     subject = subjects.event(sid, "started", "0")
     await bus.control.jetstream().publish(subject, b"\x81\xa1v\x63")  # {"v": 99}
@@ -175,7 +200,7 @@ async def test_an_unknown_version_waits_for_a_worker_that_knows_it(bus, worker, 
     assert await unacked(bus) == 1
 
 
-async def test_an_undecodable_job_is_ended(bus, worker, sid) -> None:  # type: ignore[no-untyped-def]
+async def test_an_undecodable_job_is_ended(bus: Bus, worker: MakeWorker, sid: str) -> None:
     ready = await worker()
     await bus.control.jetstream().publish(subjects.event(sid, "started", "0"), b"\xc1")
     await asyncio.sleep(0.3)
@@ -183,8 +208,8 @@ async def test_an_undecodable_job_is_ended(bus, worker, sid) -> None:  # type: i
     assert await unacked(bus) == 0
 
 
-async def test_jobs_come_through_a_restart_of_the_server(  # type: ignore[no-untyped-def]
-    nats_server, bus, worker, new_sid, agent
+async def test_jobs_come_through_a_restart_of_the_server(
+    nats_server: NatsServer, bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
 ) -> None:
     holder = await worker(hold=True)
     first, second = new_sid(), new_sid()

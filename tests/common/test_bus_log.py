@@ -10,7 +10,7 @@ import pytest
 from voxbus.common import subjects
 from voxbus.common.agents import Agent, Voice
 from voxbus.common.bus import Bus, BusConfig, ensure, not_ended, under
-from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict
+from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, LogIncomplete
 from voxbus.common.events import (
     Attached,
     Ended,
@@ -116,6 +116,20 @@ async def test_a_log_of_more_events_than_one_answer_holds(bus: Bus, sid: str, ag
     events = await bus.read_log(sid)
     assert len(events) == 1401
     assert [s.sequence for s in events] == sorted(s.sequence for s in events)
+
+
+async def test_a_replica_that_has_not_seen_the_job_yet_is_not_believed(
+    bus: Bus, sid: str, agent: Agent
+) -> None:
+    """A follower that is behind answers without the job's own event; so does a server that never gets it."""
+    last = await bus.append(started(sid, agent))
+    assert len(await bus.read_log(sid, through=last)) == 1
+    reading = asyncio.create_task(bus.read_log(sid, through=last + 1))
+    await asyncio.sleep(0)
+    await bus.append(sentence(sid, 0))
+    assert len(await reading) == 2
+    with pytest.raises(LogIncomplete):
+        await bus.read_log(sid, through=last + 2)
 
 
 async def test_reading_an_empty_log(bus: Bus, sid: str) -> None:

@@ -1,0 +1,313 @@
+"""The state of a call: a fold over its log.
+
+The rules, one test each in tests/common/test_fold.py:
+
+1. Order is the stream's sequence; an event that was applied already changes nothing.
+2. STT events that were not published under the latest ``attached`` are void.
+3. Gateway events of another stream than the latest ``started``/``resumed`` are void.
+4. Sentences of a turn that was interrupted, of an attempt that was withdrawn, or of a turn older than the latest final
+   utterance are void. So is the end of such a reply.
+5. When the next final utterance arrives, sentences without a verdict count as heard (assumed).
+6. A caller who speaks again cancels a hangup or transfer that was requested before.
+7. After ``ended`` only ``status`` and ``report_*`` count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from voxbus.common import events as ev
+from voxbus.common.events import Event, Stored
+
+Verdict = Literal["heard", "cut", "unheard", "assumed"]
+
+#: Events that carry the ``holder`` they were published under.
+_BY_HOLDER = (ev.SpeechStarted, ev.BargeIn, ev.Utterance, ev.UtteranceConfirmed, ev.UtteranceWithdrawn)
+#: Events that carry the ``stream_sid`` they belong to.
+_BY_STREAM = (ev.Heard, ev.Paused, ev.Continued, ev.Interrupted, ev.Dtmf, ev.Disconnected)
+_AFTER_END = (ev.Status, ev.ReportDelivered, ev.ReportLost)
+
+
+@dataclass
+class SentenceState:
+    """``verdict`` None: still to be played, or being played. ``heard_text`` is what the caller heard of it."""
+
+    event: ev.Sentence
+    time_s: float
+    verdict: Verdict | None = None
+    heard_text: str = ""
+    heard: ev.Heard | None = None
+
+
+@dataclass
+class TurnState:
+    """One turn, in its latest attempt. ``time_s``: when its utterance, else its first sentence, was stored."""
+
+    number: int
+    attempt: int = 0
+    time_s: float = 0.0
+    utterance: ev.Utterance | None = None
+    confirmed: bool = True
+    withdrawn: bool = False
+    sentences: dict[int, SentenceState] = field(default_factory=dict)
+    reply_ended: ev.ReplyEnded | None = None
+    interrupted: ev.Interrupted | None = None
+    tools_called: dict[int, ev.ToolCalled] = field(default_factory=dict)
+    tools_returned: dict[int, ev.ToolReturned] = field(default_factory=dict)
+
+    @property
+    def heard_text(self) -> str:
+        """What of the reply the caller heard."""
+        parts = (s.heard_text for _, s in sorted(self.sentences.items()))
+        return " ".join(part for part in parts if part)
+
+    @property
+    def replied(self) -> bool:
+        """Nothing more will be said in this turn: it ended, or was cut, or withdrawn."""
+        return self.withdrawn or self.interrupted is not None or self.reply_ended is not None
+
+    @property
+    def played(self) -> bool:
+        """The reply ended and every sentence of it has its verdict."""
+        if self.withdrawn or self.interrupted is not None:
+            return True
+        return self.reply_ended is not None and all(s.verdict for s in self.sentences.values())
+
+    def unplayed(self) -> list[SentenceState]:
+        """Sentences that a caller has still to hear, in order."""
+        if self.withdrawn or self.interrupted is not None:
+            return []
+        return [s for _, s in sorted(self.sentences.items()) if s.verdict is None]
+
+
+@dataclass
+class CallState:
+    """``void`` counts the events that the rules left out."""
+
+    started: ev.Started | None = None
+    started_s: float = 0.0
+    stream_sid: str = ""
+    holder: int = 0
+    attached: list[Stored] = field(default_factory=list)
+    resumed: int = 0
+    turns: dict[int, TurnState] = field(default_factory=dict)
+    backchannels: list[ev.Utterance] = field(default_factory=list)
+    paused: ev.Paused | None = None
+    hangup: ev.HangupRequested | None = None
+    transfer: ev.TransferRequested | None = None
+    disconnected: ev.Disconnected | None = None
+    digits: list[ev.Dtmf] = field(default_factory=list)
+    statuses: list[ev.Status] = field(default_factory=list)
+    ended: ev.Ended | None = None
+    ended_s: float = 0.0
+    reported: ev.ReportDelivered | ev.ReportLost | None = None
+    latest_turn: int = 0
+    sequence: int = 0
+    void: int = 0
+
+    @property
+    def turn(self) -> TurnState | None:
+        """The turn that is going on: the one of the latest utterance, or the greeting."""
+        return self.turns.get(self.latest_turn)
+
+    def next_turn(self) -> int:
+        """The number of the caller's next utterance. An inbound call's turn 1 is the greeting, even if unsaid yet."""
+        first = 2 if self.started is not None and self.started.direction == "inbound" else 1
+        return max(first, *(n + 1 for n in self.turns)) if self.turns else first
+
+    def utterances(self) -> list[ev.Utterance]:
+        """What the caller said, in order, as far as it counts."""
+        turns = (self.turns[n] for n in sorted(self.turns))
+        return [t.utterance for t in turns if t.utterance is not None and not t.withdrawn]
+
+    def is_current(self, turn: int, attempt: int) -> bool:
+        """Whether work for (turn, attempt) is still wanted."""
+        if self.ended is not None or turn < self.latest_turn:
+            return False
+        state = self.turns.get(turn)
+        if state is None:
+            return True
+        return attempt == state.attempt and not state.withdrawn and state.interrupted is None
+
+    def apply(self, stored: Stored) -> bool:
+        """Takes in one event; False when it is void or was applied already."""
+        if stored.sequence <= self.sequence:
+            return False
+        self.sequence = stored.sequence
+        if self._is_void(stored.event) or not self._take(stored):
+            self.void += 1
+            return False
+        return True
+
+    def _is_void(self, event: Event) -> bool:
+        if self.ended is not None and not isinstance(event, _AFTER_END):
+            return True
+        if isinstance(event, _BY_HOLDER) and event.holder != self.holder:
+            return True
+        return isinstance(event, _BY_STREAM) and event.stream_sid != self.stream_sid
+
+    def _take(self, stored: Stored) -> bool:
+        event = stored.event
+        match event:
+            case ev.Started():
+                self.started, self.started_s, self.stream_sid = event, stored.time_s, event.stream_sid
+            case ev.Resumed():
+                self.stream_sid, self.disconnected, self.paused = event.stream_sid, None, None
+                self.resumed += 1
+            case ev.Attached():
+                self.holder = stored.sequence
+                self.attached.append(stored)
+            case ev.Utterance():
+                return self._take_utterance(event, stored.time_s)
+            case ev.UtteranceConfirmed():
+                return self._confirm(event)
+            case ev.UtteranceWithdrawn():
+                return self._withdraw(event)
+            case ev.Sentence():
+                return self._take_sentence(event, stored.time_s)
+            case ev.ReplyEnded() | ev.ToolCalled() | ev.ToolReturned():
+                return self._take_reply_part(event)
+            case ev.Heard():
+                return self._take_heard(event)
+            case ev.Interrupted():
+                return self._take_interrupted(event)
+            case ev.Paused():
+                self.paused = event
+            case ev.Continued():
+                self.paused = None
+            case ev.Dtmf():
+                self.digits.append(event)
+            case ev.Status():
+                self.statuses.append(event)
+            case ev.HangupRequested():
+                if event.turn < self.latest_turn:
+                    return False
+                self.hangup = event
+            case ev.TransferRequested():
+                if event.turn < self.latest_turn:
+                    return False
+                self.transfer = event
+            case ev.Disconnected():
+                self.disconnected = event
+            case ev.Ended():
+                self.ended, self.ended_s = event, stored.time_s
+            case ev.ReportDelivered() | ev.ReportLost():
+                self.reported = event
+            case _:  # speech_started and barge_in tell the gateway something and leave no state
+                pass
+        return True
+
+    def _take_utterance(self, event: ev.Utterance, time_s: float) -> bool:
+        if event.backchannel:
+            self.backchannels.append(event)
+            return True
+        if event.turn < self.latest_turn:
+            return False
+        state = self.turns.get(event.turn)
+        if state is None or event.attempt > state.attempt:
+            state = self.turns[event.turn] = TurnState(event.turn)
+        elif state.utterance is not None:
+            return False
+        state.attempt, state.utterance, state.time_s = event.attempt, event, time_s
+        state.confirmed = event.final
+        if event.final:
+            self._settle(event.turn)
+        return True
+
+    def _confirm(self, event: ev.UtteranceConfirmed) -> bool:
+        state = self.turns.get(event.turn)
+        if state is None or state.attempt != event.attempt or state.withdrawn:
+            return False
+        state.confirmed = True
+        self._settle(event.turn)
+        return True
+
+    def _settle(self, turn: int) -> None:
+        """A final utterance: it is the caller's turn that counts now; what was said before it has been heard."""
+        self.latest_turn = max(self.latest_turn, turn)
+        self.paused = None
+        if self.hangup is not None and self.hangup.turn < turn:
+            self.hangup = None
+        if self.transfer is not None and self.transfer.turn < turn:
+            self.transfer = None
+        for number, state in self.turns.items():
+            if number < turn:
+                for sentence in state.unplayed():
+                    sentence.verdict, sentence.heard_text = "assumed", sentence.event.text
+
+    def _withdraw(self, event: ev.UtteranceWithdrawn) -> bool:
+        state = self.turns.get(event.turn)
+        if state is None or state.attempt != event.attempt:
+            return False
+        state.withdrawn = True
+        if self.hangup is not None and self.hangup.turn == event.turn:
+            self.hangup = None
+        if self.transfer is not None and self.transfer.turn == event.turn:
+            self.transfer = None
+        return True
+
+    def _take_sentence(self, event: ev.Sentence, time_s: float) -> bool:
+        if not self.is_current(event.turn, event.attempt):
+            return False
+        state = self.turns.get(event.turn)
+        if state is None:
+            state = self.turns[event.turn] = TurnState(event.turn, event.attempt, time_s)
+            if event.turn == 1:  # the greeting: a turn without an utterance
+                self.latest_turn = max(self.latest_turn, 1)
+        state.sentences[event.index] = SentenceState(event, time_s)
+        return True
+
+    def _take_reply_part(self, event: ev.ReplyEnded | ev.ToolCalled | ev.ToolReturned) -> bool:
+        state = self.turns.get(event.turn)
+        if state is None or not self.is_current(event.turn, event.attempt):
+            return False
+        match event:
+            case ev.ReplyEnded():
+                state.reply_ended = event
+            case ev.ToolCalled():
+                state.tools_called[event.index] = event
+            case ev.ToolReturned():
+                state.tools_returned[event.index] = event
+        return True
+
+    def _take_heard(self, event: ev.Heard) -> bool:
+        sentence = self._sentence(event.turn, event.attempt, event.sentence)
+        if sentence is None:
+            return False
+        sentence.verdict = "heard" if event.complete else ("cut" if event.text else "unheard")
+        sentence.heard_text = sentence.event.text if event.complete else event.text
+        sentence.heard = event
+        return True
+
+    def _take_interrupted(self, event: ev.Interrupted) -> bool:
+        state = self.turns.get(event.turn)
+        if state is None or state.attempt != event.attempt:
+            return False
+        state.interrupted = event
+        self.paused = None
+        for index, sentence in state.sentences.items():
+            if sentence.verdict in ("heard", "cut"):
+                continue
+            if index < event.sentence:
+                sentence.verdict, sentence.heard_text = "assumed", sentence.event.text
+            elif index == event.sentence and event.text:
+                sentence.verdict, sentence.heard_text = "cut", event.text
+            else:
+                sentence.verdict, sentence.heard_text = "unheard", ""
+        return True
+
+    def _sentence(self, turn: int, attempt: int, index: int) -> SentenceState | None:
+        state = self.turns.get(turn)
+        if state is None or state.attempt != attempt:
+            return None
+        return state.sentences.get(index)
+
+
+def fold(log: Iterable[Stored]) -> CallState:
+    """The state after ``log``, which must be in the order of the stream."""
+    state = CallState()
+    for stored in log:
+        state.apply(stored)
+    return state
