@@ -44,14 +44,16 @@ class Log:
     def error(self, text: str, /, **fields: object) -> None:
         self._log(logging.ERROR, text, fields)
 
-    def exception(self, text: str, /, **fields: object) -> None:
-        """An error, with the traceback of the exception that is being handled."""
-        self._log(logging.ERROR, text, fields, traceback=True)
+    def exception(self, text: str, /, raised: BaseException | None = None, **fields: object) -> None:
+        """An error, with the traceback of ``raised``, or of the exception that is being handled."""
+        self._log(logging.ERROR, text, fields, raised or True)
 
-    def _log(self, level: int, text: str, fields: Mapping[str, object], *, traceback: bool = False) -> None:
+    def _log(
+        self, level: int, text: str, fields: Mapping[str, object], raised: BaseException | bool = False
+    ) -> None:
         if self._logger.isEnabledFor(level):
             merged = {**self._fields, **fields}
-            self._logger.log(level, "%s", text, extra={"fields": merged}, exc_info=traceback)
+            self._logger.log(level, "%s", text, extra={"fields": merged}, exc_info=raised)
 
 
 def get_logger(name: str) -> Log:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,9 @@ from voxbus.common.subjects import AGENTS, CLIPS, CONTEXTS, TOKENS
 
 @dataclass(frozen=True)
 class BusConfig:
-    """Where the bus is and who we are. ``inbox_prefix``: replies to us that nobody else may read."""
+    """Where the bus is and who we are. ``url``: one server, or several of one cluster separated by commas.
+    ``inbox_prefix``: replies to us that nobody else may read.
+    """
 
     url: str = "nats://127.0.0.1:4222"
     name: str = "voxbus"
@@ -29,6 +32,15 @@ class BusConfig:
     password: str = field(default="", repr=False)
     inbox_prefix: str = "_INBOX"
     connect_timeout_s: int = 2
+
+    @property
+    def servers(self) -> list[str]:
+        return [server.strip() for server in self.url.split(",")]
+
+    @property
+    def where(self) -> str:
+        """The servers without the login that a URL may carry: for messages."""
+        return ", ".join(re.sub(r"(?<=//)[^/]*@", "", server) for server in self.servers)
 
 
 OnProblem = Callable[[str, Exception | None], None]
@@ -72,7 +84,7 @@ class Bus:
             await bus._open(bus._audio_connection, "audio", pending_size=0)
         except (OSError, nats.errors.Error, TimeoutError) as error:
             await bus.close()
-            raise BusUnavailable(f"no NATS server answers at {config.url}: {error}") from error
+            raise BusUnavailable(f"no NATS server answers at {config.where}: {error}") from error
         return bus
 
     async def _open(self, client: Client, role: str, pending_size: int) -> None:
@@ -98,7 +110,7 @@ class Bus:
             {"user": config.user, "password": config.password} if config.user else {}
         )
         connecting = client.connect(
-            config.url,
+            config.servers,
             name=f"{config.name} {role}",
             error_cb=on_error,
             disconnected_cb=on_disconnected,
