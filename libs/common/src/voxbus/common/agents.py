@@ -1,7 +1,7 @@
 """What an agent is: the definition that a call takes along in its ``started`` event.
 
-Gateways load definitions from YAML files (``load``); nobody else needs the files. An agent may override the turn
-rules and the providers of the workers; what it leaves out is the worker's own setting.
+Gateways load definitions from YAML files (``voxbus.common.agent_files``); nobody else needs the files. An agent may
+override the turn rules and the providers of the workers; what it leaves out is the worker's own setting.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Definition(BaseModel):
+    """Unknown fields are ignored where a definition travels (a newer gateway may have sent it), not in files."""
+
     model_config = ConfigDict(frozen=True)
 
 
@@ -51,29 +53,45 @@ class Dtmf(Definition):
 class Reply(Definition):
     """What the scripted dialogue does when an intent was recognized.
 
-    ``say`` may use ``{slot}`` and ``{variable}``; ``expect`` names the state that the dialogue enters, in which only
-    the intents whose ``state`` lists it (or is empty) count.
+    ``say`` may use ``{variable}``, ``{slot}`` and ``{memory}``; the intent counts only while all of them are known.
+    ``expect`` names the state that the dialogue enters; empty = it stays where it is. ``remember`` sets memory.
+    ``repeat`` says the last reply again, after ``say``; ``transfer_call`` needs a ``target``, a name of the agent's
+    ``transfer_targets``.
     """
 
     say: str = ""
     expect: str = ""
-    action: Literal["", "end_call", "transfer_call"] = ""
+    remember: Mapping[str, str] = Field(default_factory=dict)
+    action: Literal["", "repeat", "end_call", "transfer_call"] = ""
     target: str = ""
 
 
 class Intent(Definition):
-    """``phrases`` are matched against the utterance: words in lower case, ``{slot}`` for a value of that slot."""
+    """Something a caller may mean, in the words of the agent's grammar.
+
+    ``phrases`` are JSGF expansions over the rules of ``grammar`` (``<yes>``, ``<move> to <day>``); a rule that
+    is a slot keeps its words. ``keys`` are digits pressed. ``state``: the states in which the intent counts, empty =
+    all. In a state its own intents win over those for all; among equals the first.
+    """
 
     name: str
-    phrases: tuple[str, ...]
+    phrases: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
     reply: Reply
 
 
 class Dialogue(Definition):
-    """The scripted conversation: deterministic, no model, no keys."""
+    """The scripted conversation: deterministic, no model, no keys.
 
-    slots: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    ``slots``: the rules of the grammar whose words are remembered, with how a value is said where that differs
+    (``tuesday: Tuesday``). ``memory``: what is known from the start and may change (``booked_day``). ``otherwise``:
+    the reply to words that no intent matches.
+    """
+
+    start: str = "start"
+    slots: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    memory: Mapping[str, str] = Field(default_factory=dict)
     intents: tuple[Intent, ...] = ()
     otherwise: Reply = Reply(say="I didn't catch that.")
 
