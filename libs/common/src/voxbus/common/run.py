@@ -22,7 +22,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from voxbus.common import logs, telemetry
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus, BusConfig, ensure
 from voxbus.common.errors import BusUnavailable, SettingsError, VoxbusError
 from voxbus.common.settings import ServiceSettings, load
 
@@ -184,9 +184,18 @@ class _Process(Generic[S]):
         tries = 0
         while True:
             try:
-                return await Bus.connect(config, on_problem=_on_bus_problem)
+                bus = await Bus.connect(config, on_problem=_on_bus_problem)
             except BusUnavailable as error:
                 log.warning("no bus yet; is NATS running, and is NATS_URL right?", error=error)
+            else:
+                try:
+                    # Every process does it, so that the first one up is enough; what is there already stays.
+                    await ensure(bus)
+                except BusUnavailable as error:
+                    log.warning("the bus has no JetStream yet", error=error)
+                    await bus.close()
+                else:
+                    return bus
             await asyncio.sleep(_CONNECT_RETRY_S[min(tries, len(_CONNECT_RETRY_S) - 1)])
             tries += 1
 
