@@ -1,0 +1,108 @@
+"""What the person on the line has in the hand: a mouthpiece, an earpiece and keys.
+
+A party (a script, as a rule) speaks and listens through it; the call moves it one frame of 20 ms at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from voxbus.common.audio import FRAME_BYTES, FRAME_MS, Pcm
+from voxbus.devkit.carrier.core_ear import Ear
+from voxbus.devkit.carrier.recording import Recording
+
+_SILENCE = np.zeros(FRAME_BYTES, dtype=np.int16)
+
+DIGITS = frozenset("0123456789*#ABCD")
+
+
+class LineEnded(Exception):
+    """The call is over, and the party still wanted something of it."""
+
+
+class Party(Protocol):
+    async def talk(self, handset: Handset) -> None:
+        """Holds the call. When it returns, the party hangs up. LineEnded comes out of it when the call ends first."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Frames of the recording, the last one included."""
+
+    first_frame: int
+    last_frame: int
+
+    @property
+    def start_ms(self) -> int:
+        return self.first_frame * FRAME_MS
+
+    @property
+    def end_ms(self) -> int:
+        return (self.last_frame + 1) * FRAME_MS
+
+
+class Handset:
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.ear = Ear()
+        self.over = asyncio.Event()
+        self.hung_up = asyncio.Event()
+        self._mouth: deque[Pcm] = deque()
+        self._keys: list[str] = []
+        self._tick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    # The party's side.
+
+    async def frame(self) -> None:
+        """Until the next frame has crossed the line. Raises LineEnded."""
+        if self.over.is_set():
+            raise LineEnded
+        await asyncio.shield(self._tick)
+        if self.over.is_set():
+            raise LineEnded
+
+    async def speak(self, audio: Pcm) -> Spoken:
+        """Speaks ``audio`` (8 kHz) and returns when its last frame was sent. Raises LineEnded."""
+        frames = -(-len(audio) // FRAME_BYTES)
+        padded = np.zeros(frames * FRAME_BYTES, dtype=np.int16)
+        padded[: len(audio)] = audio
+        first = self.recording.frames + len(self._mouth)
+        self._mouth.extend(padded.reshape(frames, FRAME_BYTES))
+        last = first + frames - 1
+        while self.recording.frames <= last:
+            await self.frame()
+        return Spoken(first, last)
+
+    def press(self, digit: str) -> None:
+        if digit not in DIGITS:
+            raise ValueError("a telephone has the keys 0-9, *, #, A-D")
+        self._keys.append(digit)
+
+    def hang_up(self) -> None:
+        self.hung_up.set()
+
+    # The call's side.
+
+    def next_frame(self) -> Pcm:
+        """What the party says in this frame."""
+        return self._mouth.popleft() if self._mouth else _SILENCE
+
+    def pressed(self) -> list[str]:
+        keys, self._keys = self._keys, []
+        return keys
+
+    def heard(self, frame: Pcm) -> None:
+        """The frame is over; ``frame`` is what the earpiece gave."""
+        self.ear.hear(frame)
+        tick, self._tick = self._tick, asyncio.get_running_loop().create_future()
+        tick.set_result(None)
+
+    def end(self) -> None:
+        self.over.set()
+        if not self._tick.done():
+            self._tick.set_result(None)
