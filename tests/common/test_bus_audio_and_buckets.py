@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,9 @@ from voxbus.common import subjects
 from voxbus.common.bus import Bus
 from voxbus.common.codec import AudioIn, pack, unpack_audio_in
 from voxbus.common.errors import BusUnavailable
-from voxbus.devkit.nats_server import NatsServer
+
+if TYPE_CHECKING:
+    from voxbus.devkit.nats_server import NatsServer
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -14,7 +14,9 @@ from voxbus.common.agents import Agent
 from voxbus.common.bus import Bus, BusConfig, Job, JobRunner
 from voxbus.common.bus.setup import ACK_WAIT_S
 from voxbus.common.events import Started
-from voxbus.devkit.nats_server import NatsServer
+
+if TYPE_CHECKING:
+    from voxbus.devkit.nats_server import NatsServer
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:

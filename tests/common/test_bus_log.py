@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,7 +23,9 @@ from voxbus.common.events import (
     Stored,
     Utterance,
 )
-from voxbus.devkit.nats_server import NatsServer
+
+if TYPE_CHECKING:
+    from voxbus.devkit.nats_server import NatsServer
 
 
 def started(sid: str, agent: Agent) -> Started:

@@ -36,10 +36,10 @@ class ServiceSettings(BaseSettings):
     nats_password: SecretStr | None = Field(default=None, description="The password of `NATS_USER`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
-        description="Log lines below this level are not written: debug, info, warning or error.",
+        description="Log lines below this level are not written.",
     )
     log_format: Literal["json", "text"] = Field(
-        default="json", description="`json` writes one JSON object a line, `text` a form for human eyes."
+        default="json", description="One JSON object a line, or a form for human eyes."
     )
     metrics_host: str = Field(
         default="127.0.0.1",

@@ -1,0 +1,57 @@
+# Everything here needs git, make and Python >= 3.11 with venv. uv manages the rest; it is fetched where it is missing.
+
+PYTHON ?= python3
+UV     := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+BIN    := .venv/bin
+SYNCED := .venv/.synced
+DOTENV := $(if $(wildcard .env),--env-file .env)
+SOURCES := libs services tools tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-alone check fmt bench docs clean
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: $(SYNCED) ## install everything into .venv
+
+demo: $(SYNCED) ## a whole call on this machine, no keys; its recording lands in var/demo
+	$(UV) run --no-sync $(DOTENV) voxbus demo $(ARGS)
+
+up: $(SYNCED) ## NATS and all services on this machine, with the variables of .env; ctrl-C drains
+	$(UV) run --no-sync $(DOTENV) voxbus up $(ARGS)
+
+test: $(SYNCED) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
+	$(BIN)/pytest $(ARGS)
+	$(if $(ARGS),,UV="$(UV)" .ci/alone)
+
+test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares
+	UV="$(UV)" .ci/alone
+
+check: $(SYNCED) ## format, lint, types, import contracts, generated documents: what CI runs first
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+	$(BIN)/python -m voxbus.devkit.docs --check
+
+fmt: $(SYNCED) ## format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(SYNCED) ## how fast the hot paths are here
+	$(BIN)/python -m voxbus.devkit.bench $(ARGS)
+
+docs: $(SYNCED) ## write docs/configuration.md and docs/events.md from the classes
+	$(BIN)/python -m voxbus.devkit.docs
+
+clean: ## remove everything that was made here
+	rm -rf .venv .uv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(SYNCED): pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml tools/*/pyproject.toml) | $(filter .uv/%,$(UV))
+	$(UV) sync --locked
+	@touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'

@@ -1,0 +1,35 @@
+"""``python -m voxbus.devkit.docs``: writes the generated documents; with ``--check`` only says which are stale."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from voxbus.devkit.docs import configuration, events
+
+DOCUMENTS = {"docs/configuration.md": configuration.page, "docs/events.md": events.page}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m voxbus.devkit.docs", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail when a document is stale")
+    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: this one)")
+    arguments = parser.parse_args()
+    stale = 0
+    for name, page in DOCUMENTS.items():
+        path = arguments.root / name
+        text = page()
+        if path.exists() and path.read_text() == text:
+            continue
+        stale += 1
+        if arguments.check:
+            print(f"{name} is not what the classes say: run `make docs`")
+        else:
+            path.write_text(text)
+            print(f"wrote {name}")
+    return 1 if stale and arguments.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
