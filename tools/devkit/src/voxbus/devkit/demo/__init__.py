@@ -1,0 +1,1 @@
+"""The demo: one real call, measured from both ends, and the page that shows it."""

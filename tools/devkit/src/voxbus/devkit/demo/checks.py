@@ -1,0 +1,143 @@
+"""What has to happen in the demo's call. A check says what was seen and, when it failed, what was expected. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from voxbus.devkit.demo.facts import CarrierFacts
+from voxbus.devkit.demo.measure import MeasuredTurn
+from voxbus.devkit.demo.summary import Check, Summary
+
+#: The first sound of the caller to the last sound of the agent.
+STOP_WITHIN_MS = 150
+#: A worker killed in mid-turn may add so much silence.
+KILL_ADDS_AT_MOST_MS = 1500
+ACTIVE_DBFS = (-22.0, -18.0)
+PEAK_DBFS = -3.0
+TURNS = 3
+
+
+def check(summary: Summary, facts: CarrierFacts) -> list[Check]:
+    return [
+        *_conversation(summary, facts),
+        *_over_the_agent(summary, facts),
+        *_keys(summary, facts),
+        *_kill(summary),
+        *_goodbye(summary),
+        *_sound(summary),
+        _check("no protocol warnings", not summary.warnings, "; ".join(summary.warnings) or "none", "none"),
+    ]
+
+
+def _check(name: str, passed: bool, seen: str, expected: str) -> Check:
+    return Check(name, passed, seen if passed else f"expected {expected}; seen: {seen}")
+
+
+def _conversation(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
+    first = summary.turns[0] if summary.turns else None
+    greeted = (
+        first is not None and first.turn.cause == "greeting" and all(s.complete for s in first.turn.sentences)
+    )
+    seen = (
+        f"after {_ms(first.voice_to_voice_ms)}"
+        if first is not None and greeted
+        else "no greeting heard whole"
+    )
+    yield _check("greeted", greeted, seen, "the greeting, heard whole")
+
+    answered = [
+        t for t in summary.turns if t.turn.cause == "speech" and any(s.heard for s in t.turn.sentences)
+    ]
+    middle = summary.median_voice_to_voice_ms()
+    yield _check(
+        f"at least {TURNS} turns answered",
+        len(answered) >= TURNS,
+        f"{len(answered)}, voice to voice {_ms(middle)} in the middle",
+        f"{TURNS} or more",
+    )
+
+    meant = [_words(said.text) for said in facts.said if said.purpose != "backchannel"]
+    understood = [
+        _words(t.turn.caller.text) for t in summary.turns if t.turn.caller and t.turn.cause == "speech"
+    ]
+    yield _check("every word understood", meant == understood, _quoted(understood), _quoted(meant))
+
+
+def _over_the_agent(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
+    hums = sum(said.purpose == "backchannel" for said in facts.said)
+    cut = {i.turn for i in summary.interruptions}
+    went_on = [b for b in summary.backchannels if b.turn not in cut and _complete(summary, b.turn)]
+    seen = ", ".join(f"{b.text!r} in turn {b.turn}, held {b.held_ms:.0f} ms" for b in went_on) or "none"
+    expected = f"{hums} over the agent, which goes on"
+    yield _check("the agent goes on after mm-hm", 0 < hums == len(went_on), seen, expected)
+
+    wanted = sum(said.purpose == "interruption" for said in facts.said)
+    stops = [i.stopped_ms for i in summary.interruptions]
+    seen = ", ".join(f"silent after {_ms(ms)}" for ms in stops) or "no interruption"
+    ok = 0 < wanted == len(stops) and all(ms <= STOP_WITHIN_MS for ms in stops)
+    yield _check(
+        "the agent stops when interrupted", ok, seen, f"{wanted} interruption, silent in {STOP_WITHIN_MS} ms"
+    )
+
+
+def _keys(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
+    pressed = "".join(p.digit for p in facts.pressed)
+    arrived = "".join(k.digit for k in summary.keys)
+    answered = any(t.turn.cause == "keys" and any(s.heard for s in t.turn.sentences) for t in summary.turns)
+    seen = f"{arrived or 'nothing'} arrived, {'answered' if answered else 'not answered'}"
+    yield _check(
+        "the key press is answered", "" != pressed == arrived and answered, seen, f"{pressed} answered"
+    )
+
+
+def _kill(summary: Summary) -> Iterator[Check]:
+    for kill in summary.kills:
+        name = f"the {kill.service} worker is killed and the reply goes on"
+        whole = _complete(summary, kill.turn)
+        reply = "whole" if whole else "not whole"
+        seen = f"turn {kill.turn}: {_ms(kill.added_ms)} of silence added, the reply is {reply}"
+        ok = whole and kill.added_ms <= KILL_ADDS_AT_MOST_MS
+        yield _check(name, ok, seen, f"a whole reply and at most {KILL_ADDS_AT_MOST_MS} ms")
+    if not summary.kills:
+        yield _check("a worker is killed", False, "none", "one, in the middle of a reply")
+
+
+def _goodbye(summary: Summary) -> Iterator[Check]:
+    last = summary.turns[-1].turn.number if summary.turns else 0
+    said = bool(last) and _complete(summary, last)
+    yield _check(
+        "said goodbye to", said, "heard whole" if said else "cut or missing", "the last reply, heard whole"
+    )
+    verb = f"{summary.last_verb or 'no verb'} from {summary.last_verb_from or 'nowhere'}"
+    ok = (verb, summary.ended) == ("Hangup from /twilio/next", "agent_hung_up")
+    seen = f"{verb}, {summary.ended or 'not ended'}"
+    yield _check("hung up through /twilio/next", ok, seen, "Hangup from /twilio/next, agent_hung_up")
+
+
+def _sound(summary: Summary) -> Iterator[Check]:
+    low, high = ACTIVE_DBFS
+    active, peak = summary.levels.agent_active_dbfs, summary.levels.agent_peak_dbfs
+    yield _check(
+        "the agent is as loud as it should be",
+        low <= active <= high and peak <= PEAK_DBFS,
+        f"{active:.1f} dBFS, peak {peak:.1f}",
+        f"{low:.0f} to {high:.0f} dBFS, peak {PEAK_DBFS:.0f} at most",
+    )
+
+
+def _complete(summary: Summary, turn: int) -> bool:
+    found: list[MeasuredTurn] = [t for t in summary.turns if t.turn.number == turn]
+    return bool(found) and all(s.complete for t in found for s in t.turn.sentences)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    return ", ".join(f"“{text}”" for text in texts) or "nothing"
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
