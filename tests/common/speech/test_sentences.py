@@ -98,7 +98,7 @@ def test_a_cutter_can_be_used_again_after_a_flush(text: str) -> None:
         ('"Are you really sure?" she asked. We were not.', ['"Are you really sure?" she asked.', "We were not."]),
         ("That is so great!!! What comes next?!", ["That is so great!!!", "What comes next?!"]),
         ("1. Open the door. 2. Close it.", ["1. Open the door.", "2. Close it."]),
-        ("Two things are here\n- the first one\n- the other", ["Two things are here", "- the first one", "- the other"]),
+        ("Two things to do\n- the first one\n- the other", ["Two things to do", "- the first one", "- the other"]),
         ("这是第一句话。", ["这是第一句话。"]),
     ],
 )  # fmt: skip
