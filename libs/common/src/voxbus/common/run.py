@@ -76,6 +76,7 @@ def run(name: str, settings_type: type[S], build: Build[S]) -> NoReturn:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         status = runner.run(_Process(name, settings, build).live())
         _exit_soon(status)
+    gc.unfreeze()  # what is frozen is not finalized at exit, and libraries complain of what they find alive then
     sys.exit(status)
 
 

@@ -64,15 +64,34 @@ class Limiter:
             self._held = held
             return np.zeros(0, dtype=np.int16)
         needed = self._ceiling / np.maximum(np.abs(held), self._ceiling)
-        windows = np.lib.stride_tricks.sliding_window_view
-        minima = np.concatenate((self._minima, windows(needed, self._window).min(axis=1)))
-        gain = windows(minima, self._window).mean(axis=1)
+        minima = np.concatenate((self._minima, _sliding_minimum(needed, self._window)))
+        gain = _sliding_mean(minima, self._window)
         self._held = held[ready:]
         self._minima = minima[len(minima) - self._window + 1 :]
         limited: Pcm = np.rint(held[:ready] * gain).astype(np.int16)
         lead = min(self._lead, ready)
         self._lead -= lead
         return limited[lead:]
+
+
+def _sliding_minimum(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """The minimum of each ``window`` neighbours, by minima of 2, 4, 8 ...: 7 passes in place of 40."""
+    width = 1
+    while width < window:
+        step = min(width, window - width)
+        values = np.minimum(values[: len(values) - step], values[step:])
+        width += step
+    return values
+
+
+def _sliding_mean(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    if values.min() == 1.0:
+        return np.ones(
+            len(values) - window + 1
+        )  # nothing to limit, and nothing that rounding could make of it
+    sums = np.cumsum(np.concatenate(((0.0,), values)))
+    means: NDArray[np.float64] = (sums[window:] - sums[:-window]) / window
+    return means
 
 
 def normalize(samples: Pcm, hz: int) -> Pcm:

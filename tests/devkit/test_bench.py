@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from voxbus.devkit.bench import common
+from voxbus.devkit.bench.timing import Case, Timing, measure, table
+
+
+def test_measures_what_an_operation_takes() -> None:
+    timing = measure(Case("sleep", lambda: time.sleep(0.002)), batch_s=0.004, batches=3)
+    assert 0.002 <= timing.best_s <= timing.median_s < 0.05
+
+
+def test_the_share_of_a_core_is_that_of_100_calls() -> None:
+    assert Timing("frame", 10e-6, 9e-6, 50).core_share_100_calls == pytest.approx(0.05)
+
+
+def test_the_table_has_a_line_for_each() -> None:
+    lines = list(table([Timing("quick", 2e-6, 1e-6, 50), Timing("slow", 0.002, 0.001, 0)]))
+    assert len(lines) == 3
+    assert lines[1].split() == ["quick", "2.00", "us", "1.00", "us", "500,000", "1.0%"]
+    assert lines[2].split() == ["slow", "2.00", "ms", "1.00", "ms", "500"]
+
+
+@pytest.mark.parametrize("name", [case.name for case in common.cases()])
+def test_every_operation_runs(name: str) -> None:
+    (case,) = [case for case in common.cases() if case.name == name]
+    assert case.operation() is not None
+
+
+def test_the_command_prints_the_table() -> None:
+    command = [sys.executable, "-m", "voxbus.devkit.bench"]
+    result = subprocess.run([*command, "pack a caller"], capture_output=True, text=True, check=True)
+    assert "pack a caller frame" in result.stdout
+    assert subprocess.run([*command, "no such thing"], capture_output=True, check=False).returncode == 1
