@@ -76,6 +76,38 @@ def test_line_noise_does_not_count() -> None:
     assert active_level_dbfs(noisy, HZ) == pytest.approx(active_level_dbfs(speech, HZ), abs=0.3)
 
 
+def p56_by_the_sample(samples: Pcm) -> float:
+    """ITU-T P.56 method B as it stands there: envelope, activity counts and hangover advance by the sample."""
+    keep = math.exp(-1 / (HZ * 0.03))
+    thresholds = [2.0**-power for power in range(15, 0, -1)]
+    hangover = math.ceil(HZ * 0.2)
+    counts = [0] * len(thresholds)
+    since = [hangover] * len(thresholds)
+    energy = first = second = 0.0
+    for sample in (samples / 32768).tolist():
+        energy += sample * sample
+        first = keep * first + (1 - keep) * abs(sample)
+        second = keep * second + (1 - keep) * first
+        for j, threshold in enumerate(thresholds):
+            if second >= threshold:
+                counts[j] += 1
+                since[j] = 0
+            elif since[j] < hangover:
+                counts[j] += 1
+                since[j] += 1
+    levels = [10 * math.log10(energy / count) for count in counts if count]
+    margins = [level - 20 * math.log10(c) for level, c in zip(levels, thresholds, strict=False)]
+    j = next(j for j, margin in enumerate(margins) if margin <= 15.9)
+    part = (margins[j - 1] - 15.9) / (margins[j - 1] - margins[j])
+    return levels[j - 1] + part * (levels[j] - levels[j - 1])
+
+
+@pytest.mark.parametrize("level_dbfs", [-40, -26, -14])
+def test_steps_of_5_ms_are_fine_enough(level_dbfs: float) -> None:
+    speech = babble(4.0, level_dbfs)
+    assert active_level_dbfs(speech, HZ) == pytest.approx(p56_by_the_sample(speech), abs=0.1)
+
+
 @pytest.mark.parametrize("gain_db", [-18, -6, 6])
 def test_the_level_follows_the_gain(gain_db: float) -> None:
     speech = babble(level_dbfs=-30)
