@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from voxbus.devkit.children import die_with_parent
+
 
 class NatsServerError(RuntimeError):
     pass
@@ -60,7 +62,9 @@ class NatsServer:
             command += ["-c", str(self._config)]
         with self.log.open("ab") as log:
             # A group of its own: the terminal's ctrl-C reaches us first, and we stop the server last.
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
+            )
         self._port = self._wait_for_port(self._process, timeout_s)
 
     def _wait_for_port(self, process: subprocess.Popen[bytes], timeout_s: float) -> int:

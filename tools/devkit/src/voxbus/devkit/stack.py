@@ -1,0 +1,144 @@
+"""All of voxbus on this machine: a NATS server and as many processes of each service as wanted.
+
+async with Stack(counts={"llm": 2}, env={"TWILIO_VALIDATE": "off"}) as stack:
+    stack.gateway_url
+    stack.kill("llm-0")
+    await stack.restart("llm-0")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from voxbus.devkit.children import Child, ChildFailed, OnLine
+from voxbus.devkit.nats_server import NatsServer
+
+#: In the order in which they are started and, backwards, stopped: who answers the telephone comes last.
+SERVICES = ("stt", "llm", "tts", "gateway")
+
+#: Models are loaded before a service calls itself ready; on a busy machine that takes its time.
+READY_S = 60.0
+
+#: A little more than what a service allows itself (``DRAIN_SECONDS``).
+STOP_S = 25.0
+
+
+class Stack:
+    """``counts``: processes of each service, one where nothing is said, 0 for none. ``env``: on top of our own
+    environment; ``env_of`` for one service alone. Logs, and the store of NATS, go to ``directory``, else to a temporary
+    one that is gone afterwards. ``nats_url``: a server that runs already. ``on_line(name, line)`` gets every line of
+    every log.
+    """
+
+    def __init__(
+        self,
+        *,
+        counts: Mapping[str, int] | None = None,
+        env: Mapping[str, str] | None = None,
+        env_of: Mapping[str, Mapping[str, str]] | None = None,
+        directory: Path | None = None,
+        nats_url: str = "",
+        on_line: OnLine | None = None,
+    ) -> None:
+        unknown = set(counts or {}) | set(env_of or {})
+        if unknown - set(SERVICES):
+            raise ValueError(f"no such service: {', '.join(sorted(unknown - set(SERVICES)))}")
+        self._counts = dict.fromkeys(SERVICES, 1) | dict(counts or {})
+        self._env = dict(env or {})
+        self._env_of = env_of or {}
+        self._on_line = on_line
+        self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="voxbus-")
+        self.directory = directory or Path(self._temporary.name if self._temporary else "")
+        self._nats_url = nats_url
+        self.nats = NatsServer(self.directory / "nats")
+        self.children: dict[str, Child] = {}
+
+    @property
+    def nats_url(self) -> str:
+        return self._nats_url or self.nats.url
+
+    @property
+    def gateway_url(self) -> str:
+        """The first gateway, as its own machine reaches it."""
+        return self.url_of("gateway-0")
+
+    @property
+    def gateway_urls(self) -> tuple[str, ...]:
+        return tuple(self.url_of(name) for name in self.names("gateway"))
+
+    def url_of(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.children[name].port('http_port')}"
+
+    def names(self, service: str) -> list[str]:
+        """The processes of a service, dead ones included: ``llm-0``, ``llm-1``..."""
+        return [name for name in self.children if name.rpartition("-")[0] == service]
+
+    async def __aenter__(self) -> Stack:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            if not self._nats_url:
+                self.nats.start()
+            # Together: most of the time goes into imports and models, and there is more than one core.
+            await asyncio.gather(
+                *(self.start(service) for service in SERVICES for _ in range(self._counts[service]))
+            )
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self, service: str) -> Child:
+        """One more process of ``service``. Returns when it is ready; raises ChildFailed."""
+        return await self._launch(f"{service}-{len(self.names(service))}")
+
+    async def restart(self, name: str) -> Child:
+        """A process in the place of one that ended, or that is stopped now."""
+        await self.children[name].stop(STOP_S)
+        return await self._launch(name)
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Sends a signal to one process, without waiting for what comes of it."""
+        self.children[name].signal(number)
+
+    async def stop(self) -> None:
+        """Drains everything, gateways first and NATS last. Nothing is left behind."""
+        for service in reversed(SERVICES):
+            await asyncio.gather(*(self.children[name].stop(STOP_S) for name in self.names(service)))
+        self.nats.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    async def _launch(self, name: str) -> Child:
+        service = name.rpartition("-")[0]
+        child = Child(
+            name,
+            [sys.executable, "-m", f"voxbus.{service}"],
+            self._environment(service),
+            self.directory / f"{name}.log",
+            self._on_line,
+        )
+        self.children[name] = child
+        await child.start()
+        await child.ready(READY_S)
+        return child
+
+    def _environment(self, service: str) -> dict[str, str]:
+        ours = {"NATS_URL": self.nats_url, "LOG_FORMAT": "json", "METRICS_PORT": "0"}
+        if service == "gateway":
+            ours["PORT"] = "0"
+        return {**os.environ, **ours, **self._env, **self._env_of.get(service, {})}
+
+
+__all__ = ["SERVICES", "ChildFailed", "Stack"]
