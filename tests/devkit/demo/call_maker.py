@@ -9,7 +9,7 @@ import numpy as np
 from voxbus.common.agents import Agent, Lines, Voice
 from voxbus.common.audio import Pcm
 from voxbus.common.events import Dtmf, EndedBy, Event, Heard, Paused, ReplyEnded, Sentence, Stored, Utterance
-from voxbus.devkit.demo.facts import Purpose, Said
+from voxbus.devkit.caller import Purpose, Said
 from voxbus.devkit.demo.recording import Recording
 
 SID = "CA" + "0123456789abcdef" * 2

@@ -147,5 +147,5 @@ def sample_call() -> SampleCall:
         last_verb="Hangup",
         last_verb_from="/twilio/next",
     )
-    kill = Kill(service="llm", pid=4242, turn=5, at_ms=26_300)
+    kill = Kill(service="llm", pid=4242, turn=5, at_ms=26_300, moment="mid_reply")
     return SampleCall(log, facts, call.recording(34_600), (kill,))

@@ -22,7 +22,7 @@ NAMES = {
     "mm-hm": "the agent goes on after mm-hm",
     "interrupted": "the agent stops when interrupted",
     "key": "the key press is answered",
-    "kill": "the llm worker is killed and the reply goes on",
+    "kill": "an llm worker killed in mid-reply: another one goes on",
     "goodbye": "said goodbye to",
     "hangup": "hung up through /twilio/next",
     "loudness": "the agent is as loud as it should be",

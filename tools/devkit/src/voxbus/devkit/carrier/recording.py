@@ -63,6 +63,10 @@ class Recording:
     def frames(self) -> int:
         return len(self._caller)
 
+    def frame(self, index: int) -> tuple[Pcm, Pcm]:
+        """The caller's side and the agent's."""
+        return self._caller[index], self._agent[index]
+
     @property
     def late_ms(self) -> float:
         """The worst lag of the simulator itself behind real time: a busy machine makes every latency look worse."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from voxbus.devkit.demo.facts import CarrierFacts
+from voxbus.devkit.demo.facts import CarrierFacts, Moment
 from voxbus.devkit.demo.measure import MeasuredTurn
 from voxbus.devkit.demo.summary import Check, Summary
 
@@ -13,6 +13,11 @@ from voxbus.devkit.demo.summary import Check, Summary
 STOP_WITHIN_MS = 150
 #: A worker killed in mid-turn may add so much silence.
 KILL_ADDS_AT_MOST_MS = 1500
+#: The check by the moment of the kill, with the service for {}.
+KILLED: dict[Moment, str] = {
+    "first_word": "an {} worker killed before its first word: another one answers",
+    "mid_reply": "an {} worker killed in mid-reply: another one goes on",
+}
 ACTIVE_DBFS = (-22.0, -18.0)
 PEAK_DBFS = -3.0
 TURNS = 3
@@ -93,7 +98,7 @@ def _keys(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
 
 def _kill(summary: Summary) -> Iterator[Check]:
     for kill in summary.kills:
-        name = f"the {kill.service} worker is killed and the reply goes on"
+        name = KILLED[kill.moment].format(kill.service)
         whole = _complete(summary, kill.turn)
         reply = "whole" if whole else "not whole"
         seen = f"turn {kill.turn}: {_ms(kill.added_ms)} of silence added, the reply is {reply}"

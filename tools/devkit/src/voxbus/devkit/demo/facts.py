@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
-Purpose = Literal["speech", "backchannel", "interruption"]
+from voxbus.devkit.caller import Caller, Said
+from voxbus.devkit.carrier import CallResult
 
-
-@dataclass(frozen=True)
-class Said:
-    """A piece of the script that the caller spoke. ``start_ms``/``end_ms``: first and last frame that was sent."""
-
-    text: str
-    purpose: Purpose
-    start_ms: float
-    end_ms: float
+#: The carrier logs every close of ours as an error, also the intended one that leads to the next verb.
+_CLOSED_BY_US = 31921
 
 
 @dataclass(frozen=True)
@@ -28,14 +23,20 @@ class Pressed:
     at_ms: float
 
 
+#: ``first_word``: the model is under way and nothing of the reply is audible yet, the worst moment. ``mid_reply``: the
+#: first sentence is out, the next is being generated.
+Moment = Literal["first_word", "mid_reply"]
+
+
 @dataclass(frozen=True)
 class Kill:
-    """A worker process that was sent SIGKILL while it worked on ``turn``."""
+    """A worker process that was sent SIGKILL while it worked on ``turn``. ``moment``: when in its reply."""
 
     service: str
     pid: int
     turn: int
     at_ms: float
+    moment: Moment
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class CarrierFacts:
     """``zero_s``: Unix time of the recording's first sample, which puts the times of the log onto the recording.
 
     ``clears_ms``: when a ``clear`` arrived. ``last_verb``: the TwiML verb that ended the call, empty when the other
-    side just vanished, and ``last_verb_from`` the path that answered it. ``warnings``: protocol errors a real carrier
-    would log, in its own words.
+    side just vanished, and ``last_verb_from`` the path that answered it. ``warnings``: what the carrier would show
+    its customer in the debugger. ``late_ms``: how far the simulator itself was ever behind real time.
     """
 
     call: str
@@ -55,3 +56,20 @@ class CarrierFacts:
     warnings: tuple[str, ...] = ()
     last_verb: str = ""
     last_verb_from: str = ""
+    late_ms: float = 0.0
+
+
+def facts_of(result: CallResult, caller: Caller) -> CarrierFacts:
+    """From a call of the simulator and the script that held it."""
+    last = result.verbs[-1] if result.verbs and result.ended_by == "application" else None
+    return CarrierFacts(
+        call=result.call_sid,
+        zero_s=result.recording.zero_unix_s,
+        said=tuple(caller.said),
+        pressed=tuple(Pressed(digit, at_ms) for digit, at_ms in caller.pressed),
+        clears_ms=result.recording.times_of("clear"),
+        warnings=tuple(f"{e.code} {e.text}" for e in result.debugger.entries if e.code != _CLOSED_BY_US),
+        last_verb=last.verb if last else "",
+        last_verb_from=urlsplit(last.source).path if last else "",
+        late_ms=round(result.recording.late_ms, 1),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voxbus.common.events import Continued, Interrupted, Paused, Stored, Utterance
-from voxbus.devkit.demo.facts import CarrierFacts, Kill
+from voxbus.devkit.demo.facts import CarrierFacts, Kill, Moment
 from voxbus.devkit.demo.recording import Span, gaps
 from voxbus.devkit.demo.story import Turn, of_kind
 
@@ -44,6 +44,7 @@ class WorkerKill:
     pid: int
     turn: int
     at_ms: float
+    moment: Moment
     silence_from_ms: float
     silence_ms: float
     usual_ms: float
@@ -142,6 +143,7 @@ def measure_kill(kill: Kill, measured: Sequence[MeasuredTurn], agent: Sequence[S
         pid=kill.pid,
         turn=kill.turn,
         at_ms=round(kill.at_ms, 1),
+        moment=kill.moment,
         silence_from_ms=round(silence.start_ms, 1),
         silence_ms=round(silence.ms, 1),
         usual_ms=round(usual, 1),

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from voxbus.common.audio import Pcm
 
 #: Shorter than any phoneme, long enough for a stable level: edges are exact to this.
 WINDOW_MS = 5
 #: 30 dB under the active level of the agent's voice (-20 dBFS): the tail of an "s" counts, coding noise does not.
 FLOOR_DBFS = -50.0
 FULL_SCALE = 32768.0
-
-Samples = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class Recording:
     """Both sides of a call, of the same length. ``caller`` is the left channel."""
 
     hz: int
-    caller: Samples
-    agent: Samples
+    caller: Pcm
+    agent: Pcm
 
     @property
     def duration_ms(self) -> float:
@@ -56,7 +55,7 @@ def read(path: Path) -> Recording:
 
 
 def audible(
-    samples: Samples, hz: int, *, join_ms: float = 200.0, floor_dbfs: float = FLOOR_DBFS
+    samples: Pcm, hz: int, *, join_ms: float = 200.0, floor_dbfs: float = FLOOR_DBFS
 ) -> tuple[Span, ...]:
     """Where something can be heard. Gaps up to ``join_ms`` are closed: a stop consonant is no silence."""
     window = hz * WINDOW_MS // 1000
@@ -81,7 +80,7 @@ def gaps(spans: Sequence[Span], start_ms: float, end_ms: float) -> tuple[Span, .
     return tuple(Span(a.end_ms, b.start_ms) for a, b in itertools.pairwise(inside))
 
 
-def envelope(samples: Samples, hz: int, bin_ms: int) -> bytes:
+def envelope(samples: Pcm, hz: int, bin_ms: int) -> bytes:
     """One byte a bin: the peak in it, 255 = full scale. For drawing."""
     size = hz * bin_ms // 1000
     count = -(-len(samples) // size)

@@ -61,6 +61,7 @@ class Summary:
     keys: tuple[Pressed, ...]
     kills: tuple[WorkerKill, ...]
     warnings: tuple[str, ...]
+    simulator_late_ms: float
     levels: Levels
     checks: tuple[Check, ...] = ()
 
@@ -104,6 +105,7 @@ def summarize(
         keys=tuple(Pressed(e.digit, e.media_ms) for _, e in of_kind(log, Dtmf)),
         kills=tuple(measure_kill(kill, measured, agent) for kill in kills),
         warnings=facts.warnings,
+        simulator_late_ms=facts.late_ms,
         levels=Levels(
             agent_active_dbfs=round(active_level_dbfs(recording.agent, recording.hz), 1),
             agent_peak_dbfs=round(peak_dbfs(recording.agent), 1),

@@ -22,7 +22,7 @@ function figure(value, unit, text, bad = false) {
 const passed = call.checks.filter((check) => check.passed).length;
 if (call.median_voice_to_voice_ms) figure(number(call.median_voice_to_voice_ms), "ms", "from the caller’s last sound to the agent’s first, in the median");
 if (call.interruptions.length) figure(number(Math.max(...call.interruptions.map((cut) => cut.stopped_ms))), "ms", "until the agent is silent when interrupted");
-if (call.kills.length) figure(`+${number(Math.max(...call.kills.map((kill) => kill.added_ms)))}`, "ms", "of silence when a worker is killed in mid-reply");
+if (call.kills.length) figure(`+${number(Math.max(...call.kills.map((kill) => kill.added_ms)))}`, "ms", "of silence when the worker of a turn is killed");
 figure(`${passed} / ${call.checks.length}`, "", "checks passed", passed < call.checks.length);
 
 const used = STAGES.filter(([key]) => call.turns.some((turn) => turn.latency && Math.round(turn.latency[`${key}_ms`]) > 0));
@@ -30,6 +30,11 @@ $("legend").append(...used.map(([key, text]) => h("li", { class: key }, text)));
 
 const longest = Math.max(1, ...call.turns.map((turn) => turn.latency?.total_ms ?? 0));
 const quoted = (turn) => (turn.cause === "greeting" ? "greeting" : turn.cause === "keys" ? `key ${turn.caller.text}` : turn.caller.text ? `“${turn.caller.text}”` : "silence");
+
+const killed = (kill) =>
+  kill.moment === "first_word"
+    ? `The ${kill.service} worker was killed before the first word: ${duration(kill.silence_ms)} until the reply where ${duration(kill.usual_ms)} are usual.`
+    : `Later in this reply the ${kill.service} worker was killed: a silence of ${duration(kill.silence_ms)} where ${duration(kill.usual_ms)} are usual.`;
 
 for (const turn of call.turns) {
   if (!turn.latency) continue;
@@ -44,7 +49,7 @@ for (const turn of call.turns) {
       h("header", {}, h("h3", {}, h("b", {}, String(turn.number)), quoted(turn)), h("p", { class: "total" }, turn.voice_to_voice_ms ? h("small", {}, `${number(turn.voice_to_voice_ms)} in the recording · `) : null, duration(turn.latency.total_ms))),
       bar,
       h("dl", { class: "parts" }, ...parts.map((part) => h("div", {}, h("dt", { class: part.key }, h("span", { class: "hidden" }, part.text)), h("dd", {}, number(part.ms))))),
-      kill ? h("p", { class: "note" }, `Later in this reply the ${kill.service} worker was killed: ${duration(kill.silence_ms)} of silence where ${duration(kill.usual_ms)} are usual.`) : null,
+      kill ? h("p", { class: "note" }, killed(kill)) : null,
     ),
   );
 }

@@ -37,10 +37,12 @@ for (const hum of call.backchannels) {
 for (const cut of call.interruptions) {
   entry(cut.at_ms, "event", h("b", {}, "Interrupted."), ` The agent was silent ${duration(cut.stopped_ms)} after the caller’s first sound.`);
 }
+const MOMENTS = { first_word: "before the first word of", mid_reply: "in the middle of" };
 for (const kill of call.kills) {
+  const added = kill.added_ms ? `added ${duration(kill.added_ms)} of silence` : "added no silence";
   entry(
-    kill.at_ms, "event alarm", h("b", {}, `The ${kill.service} worker is killed`),
-    ` (SIGKILL) in the middle of turn ${kill.turn}. Another one finishes the reply; that added ${duration(kill.added_ms)} of silence.`,
+    kill.at_ms, "event alarm", h("b", {}, `The ${kill.service} worker of this turn is killed`),
+    ` (SIGKILL), ${MOMENTS[kill.moment]} the reply. Another one took over; that ${added}.`,
   );
 }
 entries.sort((one, other) => one.at - other.at);
