@@ -1,0 +1,155 @@
+"""Rendered lines: in memory for live sentences, in the bucket ``clips`` for gateways and other workers.
+
+The fixed lines of every agent in the bucket ``agents`` are rendered ahead, in the background: as a whole, which is what
+a gateway plays by itself, and cut as they will come in ``sentence`` events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from voxbus.common.agents import Agent, Voice
+from voxbus.common.audio import ms_of
+from voxbus.common.clips import clip_key
+from voxbus.common.errors import BusUnavailable, ProviderError
+from voxbus.common.logs import get_logger
+from voxbus.common.run import background
+from voxbus.common.telemetry import counter
+from voxbus.tts.core_lines import texts_to_render
+
+if TYPE_CHECKING:
+    from voxbus.common.bus import Bus
+    from voxbus.common.bus.buckets import Watch
+
+log = get_logger(__name__)
+
+_RENDERED = counter("tts_clips_rendered", "Lines that were rendered ahead of need.")
+
+#: Half an hour of fixed lines, and as much of what was said in calls lately.
+FIXED_BYTES: Final = 16 * 2**20
+RECENT_BYTES: Final = 16 * 2**20
+#: Below the largest message that a server takes by default (1 MiB): two minutes.
+_MAX_CLIP_BYTES: Final = 960_000
+_RETRY_S: Final = 1.0
+
+Render = Callable[[str, Voice], Awaitable[bytes]]
+
+
+class Cache:
+    """Audio by key; the least recently used goes when ``max_bytes`` are full."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[str, bytes] = OrderedDict()
+        self.size_bytes = 0
+
+    def get(self, key: str) -> bytes | None:
+        audio = self._entries.get(key)
+        if audio is not None:
+            self._entries.move_to_end(key)
+        return audio
+
+    def put(self, key: str, audio: bytes) -> None:
+        self.size_bytes += len(audio) - len(self._entries.pop(key, b""))
+        self._entries[key] = audio
+        while self.size_bytes > self._max_bytes:
+            _, oldest = self._entries.popitem(last=False)
+            self.size_bytes -= len(oldest)
+
+
+class Clips:
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._fixed = Cache(FIXED_BYTES)
+        self._recent = Cache(RECENT_BYTES)
+        self._todo: dict[str, Agent] = {}
+        self._changed = asyncio.Event()
+        self._watch: Watch | None = None
+        self._work: asyncio.Task[None] | None = None
+        #: Set while nothing is left to render.
+        self.complete = asyncio.Event()
+
+    async def start(self, render: Render, identity: str) -> None:
+        """``identity``: what renders here (provider, version, default voice).
+
+        An agent's clips that were rendered by something else are rendered anew: its key ``identity.{agent}`` in the
+        bucket says by what.
+        """
+        self._watch = await self._bus.agents.watch(self._on_agent)
+        self._work = background(self._render_ahead(render, identity), name="render clips")
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            await self._watch.close()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    def get(self, voice: Voice, text: str) -> bytes | None:
+        """From memory: this is asked for every sentence."""
+        key = clip_key(voice, text)
+        return self._fixed.get(key) or self._recent.get(key)
+
+    def keep(self, voice: Voice, text: str, audio: bytes) -> None:
+        """What was just said whole, for when it is said again."""
+        self._recent.put(clip_key(voice, text), audio)
+
+    async def fetch(self, voice: Voice, text: str) -> bytes | None:
+        """From memory or from the bucket, which another worker may have filled."""
+        return self.get(voice, text) or await self._bus.clips.get(clip_key(voice, text))
+
+    def _on_agent(self, name: str, definition: bytes | None) -> None:
+        self._todo.pop(name, None)
+        if definition is None:
+            return
+        try:
+            self._todo[name] = Agent.model_validate_json(definition)
+        except ValidationError as error:
+            log.error(
+                "an agent cannot be read; its lines are not rendered", agent=name, faults=error.error_count()
+            )
+            return
+        self.complete.clear()
+        self._changed.set()
+
+    async def _render_ahead(self, render: Render, identity: str) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                for name, agent in tuple(self._todo.items()):
+                    await self._render_agent(agent, render, identity)
+                    if self._todo.get(name) is agent:
+                        del self._todo[name]
+            except (BusUnavailable, ProviderError) as error:
+                log.warning("lines are not rendered yet", error=error)
+                await asyncio.sleep(_RETRY_S)
+                self._changed.set()
+            else:
+                if not self._todo:
+                    self.complete.set()
+
+    async def _render_agent(self, agent: Agent, render: Render, identity: str) -> None:
+        identity_key = f"identity.{agent.name}"
+        trusted = await self._bus.clips.get(identity_key) == identity.encode()
+        for text, said in texts_to_render(agent).items():
+            key = clip_key(agent.voice, text)
+            if self._fixed.get(key) is None:
+                audio = await self._bus.clips.get(key) if trusted else None
+                audio = audio or await self._rendered(key, await render(said, agent.voice))
+                self._fixed.put(key, audio)
+        if not trusted:
+            await self._bus.clips.put(identity_key, identity.encode())
+
+    async def _rendered(self, key: str, audio: bytes) -> bytes:
+        if len(audio) > _MAX_CLIP_BYTES:
+            log.warning("a line is too long for a clip", ms=ms_of(len(audio)))
+        else:
+            await self._bus.clips.put(key, audio)
+            _RENDERED.inc()
+        return audio

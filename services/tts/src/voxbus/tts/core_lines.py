@@ -1,0 +1,45 @@
+"""The fixed lines of an agent: what can be rendered before anybody calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from voxbus.common.agent_texts import PLACEHOLDER
+from voxbus.common.agents import Agent
+from voxbus.common.speech import spoken
+
+
+def texts_to_render(agent: Agent) -> dict[str, str]:
+    """What to say, by the text that it is asked for with.
+
+    A gateway asks for a line as the agent has it, the LLM worker for its sentences as they are said. In the order of
+    need: the greeting first, then what the gateway plays when others fail.
+    """
+    found: dict[str, str] = {}
+    for line in _fixed_lines(agent):
+        sentences = spoken(line, agent.language)
+        found.update((sentence, sentence) for sentence in sentences)
+        if sentences:
+            found[line] = " ".join(sentences)
+    return found
+
+
+def _fixed_lines(agent: Agent) -> Iterator[str]:
+    lines = agent.lines
+    for line in (
+        lines.greeting,
+        lines.fallback,
+        *lines.fillers,
+        lines.no_capacity,
+        *lines.no_words,
+        *lines.no_input,
+        lines.goodbye,
+    ):
+        filled = _fill(line, agent.variables)
+        if not PLACEHOLDER.search(filled):
+            yield filled
+
+
+def _fill(line: str, variables: Mapping[str, str]) -> str:
+    """With the defaults of the variables, which is what most calls have; a call that has others costs a synthesis."""
+    return PLACEHOLDER.sub(lambda found: variables.get(found.group(1), found.group()), line)

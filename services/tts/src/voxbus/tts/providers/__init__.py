@@ -1,0 +1,73 @@
+"""What speaks: one small contract, a registry by name.
+
+A provider gives audio as the caller hears it (mu-law at 8 kHz, ``voxbus.tts.core_shape`` makes it of samples), so that
+whatever is heavy about it can happen where the provider works, which need not be the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from voxbus.common.errors import SettingsError
+
+if TYPE_CHECKING:
+    from voxbus.common.agents import Voice
+    from voxbus.tts.settings import TtsSettings
+
+
+class Provider(Protocol):
+    """One a process, shared by all sentences.
+
+    Errors are ProviderErrors. Their causes: ``crashed`` and ``stalled`` (chance: the same may succeed), ``unavailable``
+    (no voice of this provider works now), ``no_audio`` (this voice cannot say this text), ``preempted`` (background
+    work made way).
+    """
+
+    name: str
+
+    async def start(self) -> None:
+        """Returns once it speaks without delay. Raises SettingsError for a voice that does not exist."""
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever the same voice name would sound different: version, default voice."""
+
+    def resolve(self, voice: Voice) -> Voice | None:
+        """``voice`` under the name the provider itself uses (an empty name: its default); None when it has none."""
+
+    def spares(self, voice: Voice) -> list[Voice]:
+        """Voices that may stand in for a resolved one, best first."""
+
+    def speak(self, text: str, voice: Voice, *, background: bool = False) -> AsyncGenerator[bytes, None]:
+        """The audio of ``text``, as it is made, with a pause at its end. Close the generator to cancel.
+
+        ``voice`` is a resolved one. ``background``: gives way to all other work, with the error ``preempted``.
+        """
+
+    def not_ready(self) -> str:
+        """Why it cannot speak just now, in one line; empty = it can."""
+
+    async def close(self) -> None: ...
+
+
+def _espeak(settings: TtsSettings) -> Provider:
+    from voxbus.tts.providers.espeak.provider import EspeakProvider
+
+    return EspeakProvider(settings.tts_voice, settings.tts_processes)
+
+
+#: A provider's module, and what it needs, is imported only when it was chosen.
+PROVIDERS: Final[dict[str, Callable[[TtsSettings], Provider]]] = {"espeak": _espeak}
+
+
+def make_providers(settings: TtsSettings) -> dict[str, Provider]:
+    """The providers of ``TTS_PROVIDER`` by name, in its order. Raises SettingsError for one that does not exist."""
+    names = [name for part in settings.tts_provider.split(",") if (name := part.strip())]
+    there_are = ", ".join(sorted(PROVIDERS))
+    if not names:
+        raise SettingsError(f"TTS_PROVIDER names no provider; there are: {there_are}")
+    for name in names:
+        if name not in PROVIDERS:
+            raise SettingsError(f"TTS_PROVIDER: there is no provider {name!r}; there are: {there_are}")
+    return {name: PROVIDERS[name](settings) for name in names}

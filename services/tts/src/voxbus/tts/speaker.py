@@ -1,0 +1,108 @@
+"""Speaks one sentence: the right voice, the next one when it fails, and at last the agent's prepared line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
+
+from voxbus.common.agents import Voice
+from voxbus.common.errors import ProviderError
+from voxbus.common.events import Sentence
+from voxbus.common.logs import get_logger
+from voxbus.common.telemetry import counter
+from voxbus.tts.clips import Clips
+from voxbus.tts.core_policy import Attempts, Say, SayClip
+from voxbus.tts.providers import Provider
+
+log = get_logger(__name__)
+
+_FAILURES = counter(
+    "tts_failures", "Sentences that a voice could not say, by provider and cause.", "provider", "cause"
+)
+_UNKNOWN = counter(
+    "tts_unknown_voices", "Sentences whose voice does not exist here; the default voice said them."
+)
+_FALLBACKS = counter("tts_fallback_clips", "Sentences in whose place the prepared line was played.", "found")
+
+#: Finds the prepared line for a sentence that no voice could say; None when there is none.
+Prepared = Callable[[Sentence], Awaitable[bytes | None]]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Audio of a sentence: mu-law at 8 kHz."""
+
+    audio: bytes
+    source: Literal["clip", "voice", "fallback"]
+
+
+class Speaker:
+    """``providers``: best first; the first one's default voice speaks for agents that name none."""
+
+    def __init__(self, providers: Mapping[str, Provider], clips: Clips, prepared: Prepared) -> None:
+        self._providers = providers
+        self._default = next(iter(providers.values()))
+        self._clips = clips
+        self._prepared = prepared
+
+    async def speak(self, sentence: Sentence) -> AsyncGenerator[Chunk, None]:
+        """The audio of the sentence, as it is made. Close the generator to cancel."""
+        if (clip := self._clips.get(sentence.voice, sentence.text)) is not None:
+            yield Chunk(clip, "clip")
+            return
+        attempts = Attempts(self._voices(sentence.voice))
+        step: Say | SayClip = attempts.first()
+        while isinstance(step, Say):
+            said = bytearray()
+            try:
+                async with aclosing(self._provider(step).speak(sentence.text, step.voice)) as spoken:
+                    async for audio in spoken:
+                        sent_already = max(0, step.skip_bytes - len(said))
+                        said += audio
+                        if fresh := audio[sent_already:]:
+                            yield Chunk(fresh, "voice")
+            except ProviderError as error:
+                _FAILURES.labels(step.voice.provider, error.cause).inc()
+                log.warning("a voice failed", call_sid=sentence.call, turn=sentence.turn, error=error)
+                step = attempts.failed(error.cause, max(len(said), step.skip_bytes))
+            else:
+                self._clips.keep(sentence.voice, sentence.text, bytes(said))
+                return
+        clip = await self._prepared(sentence)
+        _FALLBACKS.labels("yes" if clip else "no").inc()
+        if clip is None:
+            log.error("a sentence stays unsaid: no voice and no prepared line", call_sid=sentence.call)
+        else:
+            yield Chunk(clip, "fallback")
+
+    async def render(self, text: str, voice: Voice) -> bytes:
+        """All of a line, in the background, by the voice it asks for or the default one. Raises ProviderError."""
+        resolved = self._voices(voice)[0]
+        provider = self._providers[resolved.provider]
+        while True:
+            try:
+                async with aclosing(provider.speak(text, resolved, background=True)) as spoken:
+                    return b"".join([audio async for audio in spoken])
+            except ProviderError as error:
+                if error.cause != "preempted":
+                    raise
+
+    def _provider(self, step: Say) -> Provider:
+        return self._providers[step.voice.provider]
+
+    def _voices(self, asked: Voice) -> list[Voice]:
+        """Everything that may say a sentence, best first."""
+        found: list[Voice] = []
+        provider = self._providers.get(asked.provider) if asked.provider else self._default
+        own = provider.resolve(asked) if provider is not None else None
+        if provider is not None and own is not None:
+            found += [own, *provider.spares(own)]
+        else:
+            _UNKNOWN.inc()
+        for other in self._providers.values():
+            standard = other.resolve(asked.model_copy(update={"name": ""}))
+            if standard is not None:
+                found += [standard, *other.spares(standard)]
+        return found
