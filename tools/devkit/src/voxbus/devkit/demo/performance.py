@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, Stored
 from voxbus.devkit.caller import Caller, ScriptFailed
 from voxbus.devkit.carrier import CallPlan, Carrier
 from voxbus.devkit.demo.console import LiveTranscript
 from voxbus.devkit.demo.facts import CarrierFacts, Kill, Moment, facts_of
-from voxbus.devkit.demo.kills import Killer, TurnHolders
+from voxbus.devkit.demo.kills import Killer, busy_llm
 from voxbus.devkit.demo.listen import Speakers
 from voxbus.devkit.demo.script import Lines, perform
 from voxbus.devkit.stack import Stack
@@ -39,7 +41,6 @@ class Performance:
 
     stack: Stack
     bus: Bus
-    holders: TurnHolders
     live: LiveTranscript
     print_line: Callable[[str], None]
     speakers: Speakers | None = None
@@ -49,20 +50,21 @@ class Performance:
         self, plan: CallPlan, lines: Lines, moments: Mapping[int, Moment], recording: Path
     ) -> Outcome:
         """Writes the recording to ``recording``, however the call went."""
-        killer = Killer(moments, self._kill)
         self._ended = asyncio.Event()
         self._restarts: list[asyncio.Task[object]] = []
 
-        def on_event(stored: Stored) -> None:
-            killer.notice(stored)
-            for line in self.live.lines(stored):
-                self.print_line(line)
-            if isinstance(stored.event, Ended):
-                self._ended.set()
-
         caller = Caller(lambda caller: perform(caller, lines, before_key=self._restarted))
         problem = ""
-        async with Carrier() as carrier:
+        async with Carrier() as carrier, httpx.AsyncClient(trust_env=False) as http:
+            killer = Killer(moments, lambda: busy_llm(self.stack, http), self._kill)
+
+            def on_event(stored: Stored) -> None:
+                killer.notice(stored)
+                for line in self.live.lines(stored):
+                    self.print_line(line)
+                if isinstance(stored.event, Ended):
+                    self._ended.set()
+
             self._call = carrier.prepare(plan)
             log = await self.bus.open_log(self._call.result.call_sid, on_event)
             listening = asyncio.create_task(self._play()) if self.speakers else None
@@ -81,10 +83,7 @@ class Performance:
         events = await self.bus.read_log(result.call_sid)
         return Outcome(events, facts_of(result, caller), tuple(self.kills), problem)
 
-    def _kill(self, turn: int, moment: Moment) -> None:
-        name = self.holders.of(turn)
-        if name is None:
-            return  # the checks will say that nobody was killed
+    def _kill(self, name: str, turn: int, moment: Moment) -> None:
         pid = self.stack.children[name].pid
         self.stack.kill(name)
         at_ms = self._call.result.recording.now_ms

@@ -17,7 +17,6 @@ from voxbus.devkit.carrier import CallPlan, Route
 from voxbus.devkit.demo.checks import check
 from voxbus.devkit.demo.console import LiveTranscript, Style, report
 from voxbus.devkit.demo.facts import Moment
-from voxbus.devkit.demo.kills import TurnHolders
 from voxbus.devkit.demo.listen import Speakers
 from voxbus.devkit.demo.page import render
 from voxbus.devkit.demo.performance import Outcome, Performance
@@ -63,7 +62,6 @@ async def demo(options: Options) -> int:
         directory.mkdir(parents=True)
         print(f"{style.paint('voxbus demo', 'bold')}: a whole call on this machine, no keys, no network\n")
         print("  starting nats, gateway, stt, 2 llm, tts ...", end="", flush=True)
-        holders = TurnHolders()
         environment = {
             "TWILIO_AUTH_TOKEN": token,
             "PUBLIC_URL": PUBLIC_URL,
@@ -72,9 +70,7 @@ async def demo(options: Options) -> int:
         stack = Stack(
             counts={"llm": len(KILLS)},
             env=environment,
-            env_of={"llm": {"LOG_LEVEL": "debug"}},
             directory=directory / "services" if options.keep else None,
-            on_line=holders.notice,
         )
         lines = asyncio.create_task(asyncio.to_thread(rehearse, options.seed))
         async with stack:
@@ -88,7 +84,7 @@ async def demo(options: Options) -> int:
                 time_limit_s=_CALL_LIMIT_S,
                 route=Route(PUBLIC_URL, stack.gateway_urls),
             )
-            performance = Performance(stack, bus, holders, LiveTranscript(style), _say, speakers)
+            performance = Performance(stack, bus, LiveTranscript(style), _say, speakers)
             try:
                 outcome = await performance.run(plan, await lines, KILLS, directory / "recording.wav")
             finally:
