@@ -52,6 +52,16 @@ def is_session(session: str) -> bool:
     return _SESSION.fullmatch(session) is not None
 
 
+def context_of_session(session: str) -> str:
+    """The key of a context whose call has no id yet. ``session`` must be one (``is_session``)."""
+    return f"session.{session}"
+
+
+def context_of_call(sid: str) -> str:
+    """The key of a call's context. Raises InvalidCallSid."""
+    return f"call.{check_sid(sid)}"
+
+
 def stream_of(sid: str) -> str:
     """The stream that holds the log of a call. One stream today; a sharded log changes this line only."""
     return "CALLS"
