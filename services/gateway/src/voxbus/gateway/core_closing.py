@@ -1,0 +1,76 @@
+"""When our side closes a call's socket, and why.
+
+Twilio then runs the next verb of the TwiML, ``<Redirect>`` to /twilio/next, whose answer is decided from the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from voxbus.common import events as ev
+from voxbus.common.events import Event
+from voxbus.common.fold import CallState
+
+#: agent_done: what the agent wanted to say before a hangup or a transfer was heard.
+#: superseded: the call is on another stream. ended: somebody else ended it.
+Reason = Literal["agent_done", "no_capacity", "time_limit", "superseded", "ended"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """ms. ``unheard``: silence after which a hangup waits no longer for what was to be said before it."""
+
+    attach: float = 3_000
+    unheard: float = 5_000
+    over_time: float = 30_000
+
+
+class Closing:
+    """``state`` is the call's fold; it is looked at, never changed."""
+
+    def __init__(
+        self, state: CallState, stream_sid: str, now_ms: float, limits: Limits | None = None
+    ) -> None:
+        self._state = state
+        self._stream_sid = stream_sid
+        self._limits = limits or Limits()
+        self._attach_by_ms = now_ms + self._limits.attach
+        self._time_limit_ms: float | None = None
+        self._held_line = False  # our stream has been the call's
+        self._moved_ms = now_ms
+
+    def on_event(self, event: Event, now_ms: float) -> None:
+        match event:
+            case ev.Started() | ev.Resumed() if event.stream_sid == self._stream_sid:
+                self._held_line = True
+            case ev.Utterance(ended_by="time_limit"):
+                self._time_limit_ms = now_ms + self._limits.over_time
+            case ev.HangupRequested() | ev.TransferRequested() | ev.ReplyEnded() | ev.Interrupted():
+                self._moved_ms = now_ms
+            case _:
+                pass
+
+    def due(self, now_ms: float, silent_since_ms: float | None) -> Reason | None:
+        """``silent_since_ms``: when the agent fell silent; None while it speaks."""
+        state = self._state
+        if self._held_line and state.stream_sid != self._stream_sid:
+            return "superseded"
+        if state.ended is not None:
+            return "ended"
+        if self._time_limit_ms is not None and now_ms >= self._time_limit_ms:
+            return "time_limit"
+        if not state.holder and now_ms >= self._attach_by_ms:
+            return "no_capacity"
+        return "agent_done" if self._agent_done(now_ms, silent_since_ms) else None
+
+    def _agent_done(self, now_ms: float, silent_since_ms: float | None) -> bool:
+        request = self._state.hangup or self._state.transfer
+        if request is None:
+            return False
+        turn = self._state.turns.get(request.turn)
+        if turn is not None and turn.interrupted is None and turn.played:
+            return True
+        # Cut by the caller, whose utterance may cancel it; or its audio does not come.
+        waited_from = max(self._moved_ms, silent_since_ms if silent_since_ms is not None else now_ms)
+        return now_ms - waited_from >= self._limits.unheard

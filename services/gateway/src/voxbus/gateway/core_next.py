@@ -1,0 +1,57 @@
+"""What Twilio shall do when a stream is over, decided from the call's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from voxbus.common.events import EndReason
+from voxbus.common.fold import CallState
+
+#: Streams that could not even start, one after another, before the call is given up.
+MAX_TRIES: Final = 3
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """``ended``: the reason to put into the log first; None = it is there already."""
+
+    ended: EndReason | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Dial:
+    number: str
+
+
+@dataclass(frozen=True)
+class Reconnect:
+    """``streams``: how many streams the call has had. ``tries``: of those since then none has started."""
+
+    streams: int
+    tries: int
+
+
+Next = HangUp | Dial | Reconnect
+
+
+def decide(state: CallState, streams: int, tries: int) -> Next:
+    """``streams``/``tries``: what the last Reconnect said; Twilio brings them back in the URL."""
+    if state.ended is not None:
+        return HangUp(None)
+    if state.hangup is not None:
+        return HangUp("agent_hung_up")
+    if state.transfer is not None:
+        agent = state.started.agent if state.started is not None else None
+        number = agent.transfer_targets.get(state.transfer.target, "") if agent is not None else ""
+        return Dial(number) if number else HangUp("error", "the transfer target has no number")
+    now = streams_of(state)
+    tries = 0 if now > streams else tries + 1
+    if tries >= MAX_TRIES:
+        return HangUp("connection_lost", "the media stream could not be started")
+    return Reconnect(now, tries)
+
+
+def streams_of(state: CallState) -> int:
+    return state.resumed + (state.started is not None)

@@ -1,0 +1,29 @@
+"""The player's numbers, all in ms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """``ahead``: what Twilio may hold at most, so that ``clear`` and the accounting stay exact. ``refill``: sending
+    goes on when it holds less: a handful of frames at a time cost one write instead of five.
+    ``gap``: a lost piece inside a sentence is waited for so long, ``close`` for the rest of a sentence that stopped in
+    the middle, ``missing`` for a sentence of which nothing came while the next one is here. A TTS worker that died is
+    replaced after 1 s, hence the difference.
+    ``hold``: speech over the agent that meant nothing lets it go on after this: 0.7 s of speech would have been a
+    barge-in, and 1 s of silence follows.
+    ``dead_air`` and ``give_up``: silence while a reply is due, until a filler, and until the fallback line.
+    ``mark``: a mark that Twilio never sent back is given up so long after its time.
+    """
+
+    ahead: float = 1500.0
+    refill: float = 1400.0
+    gap: float = 200.0
+    close: float = 1000.0
+    missing: float = 2500.0
+    hold: float = 1700.0
+    dead_air: float = 2500.0
+    give_up: float = 8000.0
+    mark: float = 2000.0

@@ -1,0 +1,38 @@
+"""The caller's frames of the unfinished turn, for an STT worker that comes late."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from voxbus.common.audio import FRAME_MS
+
+#: Longer than the longest turn (30 s) and a takeover.
+KEPT_MS: Final = 45_000
+#: Recognition starts before the onset that the VAD sees.
+PREROLL_MS: Final = 300
+
+
+class ReplayRing:
+    """Packed ``AudioIn`` messages in order, 45 s at most."""
+
+    __slots__ = ("_media_ms", "_messages")
+
+    def __init__(self) -> None:
+        frames = KEPT_MS // FRAME_MS
+        self._messages: deque[bytes] = deque(maxlen=frames)
+        self._media_ms: deque[int] = deque(maxlen=frames)
+
+    def add(self, media_ms: int, message: bytes) -> None:
+        self._media_ms.append(media_ms)
+        self._messages.append(message)
+
+    def turn_ended(self, end_media_ms: int) -> None:
+        """What was said up to here is in the log: nobody needs its audio again."""
+        keep_from = end_media_ms - PREROLL_MS
+        while self._media_ms and self._media_ms[0] < keep_from:
+            self._media_ms.popleft()
+            self._messages.popleft()
+
+    def messages(self) -> list[bytes]:
+        return list(self._messages)

@@ -1,0 +1,221 @@
+"""Tentative turns, withdrawals, and audio that comes late or never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from voxbus.common import events as ev
+from voxbus.common.agents import Agent
+from voxbus.common.events import Stored
+from voxbus.common.fold import fold
+
+if TYPE_CHECKING:
+    from tests.gateway.playout.conftest import Line
+
+Speech = Callable[..., bytes]
+
+
+def confirmed(line: Line, turn: int, attempt: int = 0) -> ev.UtteranceConfirmed:
+    return ev.UtteranceConfirmed(call=line.sentence().call, holder=1, turn=turn, attempt=attempt)
+
+
+def withdrawn(line: Line, turn: int, attempt: int = 0) -> ev.UtteranceWithdrawn:
+    return ev.UtteranceWithdrawn(call=line.sentence().call, holder=1, turn=turn, attempt=attempt)
+
+
+def test_the_reply_to_a_tentative_utterance_waits_for_the_confirmation(line: Line, speech: Speech) -> None:
+    line.log(line.reply_ended(0))  # the greeting is over
+    line.log(line.utterance(2, final=False), line.sentence(0, turn=2), line.reply_ended(1, turn=2))
+    line.audio(speech(300), turn=2)
+    line.run(500)
+    assert line.heard == b""
+    line.log(confirmed(line, 2))
+    assert line.heard_at == [line.now]  # it was waiting
+    line.run(500)
+    assert line.heard == speech(300)
+
+
+def test_the_reply_to_a_withdrawn_utterance_is_never_heard(line: Line, speech: Speech) -> None:
+    line.log(line.reply_ended(0))
+    line.log(line.utterance(2, final=False), line.sentence(0, turn=2))
+    line.audio(speech(300), turn=2)
+    line.log(withdrawn(line, 2))
+    line.audio(speech(300), turn=2, sentence=1)
+    line.run(500)
+    assert line.heard == b""
+    line.log(line.utterance(2, attempt=1), line.sentence(0, turn=2, attempt=1), line.reply_ended(1, 2, 1))
+    line.audio(speech(300, seed=7), turn=2, attempt=1)
+    line.run(500)
+    assert line.heard == speech(300, seed=7)
+    assert [h.attempt for h in line.of(ev.Heard)] == [1]
+
+
+def test_a_tentative_utterance_does_not_cut_what_is_being_said(line: Line, speech: Speech) -> None:
+    line.log(line.sentence(0), line.reply_ended())
+    line.audio(speech(1000))
+    line.run(200)
+    line.log(line.utterance(2, final=False), line.sentence(0, turn=2), line.reply_ended(1, turn=2))
+    line.audio(speech(300, seed=7), turn=2)
+    line.run(200)
+    assert line.clears == []
+    line.log(confirmed(line, 2))
+    assert [i.turn for i in line.of(ev.Interrupted)] == [1]
+    line.run(500)
+    assert bytes(line.heard).endswith(speech(300, seed=7))
+
+
+def test_a_final_utterance_that_is_withdrawn_in_a_race_is_cut(line: Line, speech: Speech) -> None:
+    line.log(line.reply_ended(0))
+    line.log(line.utterance(2), line.sentence(0, turn=2))
+    line.audio(speech(300), turn=2)
+    line.run(60)
+    line.log(withdrawn(line, 2))
+    assert line.clears == [line.now]
+    assert line.events == []  # it does not count, so there is nothing to say about it
+
+
+# Audio that comes late or never
+
+
+def test_a_hole_is_jumped_after_200_ms(line: Line, speech: Speech) -> None:
+    line.log(line.sentence(), line.reply_ended())
+    whole = speech(600)
+    line.audio(whole[:1600], last=False)
+    line.audio(whole[3200:], offset=3200)
+    line.run(180)
+    assert line.heard == whole[:1600]
+    line.run(600)
+    assert line.heard == whole[:1600] + whole[3200:]
+    assert line.of(ev.Heard)[0].underrun_ms == 0  # it was as old as what was in hand was long
+
+
+def test_a_sentence_that_stops_in_the_middle_is_closed_after_a_second_of_silence(
+    line: Line, speech: Speech
+) -> None:
+    line.log(line.sentence(0, "aaaa bbbb cccc dddd"), line.sentence(1), line.reply_ended(2))
+    line.audio(speech(390), last=False)
+    line.audio(speech(200, seed=9), sentence=1)
+    line.run(1360)
+    assert len(line.heard) == 380 * 8  # the last 10 ms are no whole frame
+    line.run(700)
+    assert bytes(line.heard[380 * 8 :]) == speech(390)[380 * 8 :] + b"\xff" * 80 + speech(200, seed=9)
+    first, second = line.of(ev.Heard)
+    assert (first.complete, first.played_ms) == (False, 390)
+    assert first.text != "aaaa bbbb cccc dddd"
+    assert second.complete
+
+
+def test_a_worker_that_takes_over_in_time_loses_nothing(line: Line, speech: Speech, token: int) -> None:
+    line.log(line.sentence(), line.reply_ended())
+    line.audio(speech(400), last=False)
+    line.run(1300)  # silent for 900 ms
+    line.audio(speech(1000), token=token + 1)
+    line.run(1000)
+    assert line.heard == speech(1000)
+    (heard,) = line.of(ev.Heard)
+    assert heard.complete
+    assert heard.underrun_ms == pytest.approx(900, abs=20)
+
+
+def test_a_sentence_of_which_nothing_comes_is_passed_when_the_next_is_here(
+    line: Line, speech: Speech
+) -> None:
+    line.log(line.sentence(0), line.sentence(1), line.reply_ended(2))
+    line.audio(speech(200), sentence=1)
+    line.run(2460)
+    assert line.heard == b""
+    line.run(600)
+    assert line.heard == speech(200)
+    assert next((h.sentence, h.complete, h.text) for h in line.of(ev.Heard)) == (0, False, "")
+
+
+# Dead air
+
+
+def test_dead_air_is_filled_once_and_then_the_fallback_is_said(line: Line, speech: Speech) -> None:
+    line.player.clips |= {"filler": speech(600), "fallback": speech(900, seed=9)}
+    line.run(2480)
+    assert line.filled == []
+    line.run(40)
+    assert line.filled == ["filler"]
+    line.run(600 + 5460)
+    assert line.filled == ["filler"]
+    line.run(80)
+    assert line.filled == ["filler", "fallback"]
+    line.run(20_000)
+    assert line.filled == ["filler", "fallback"]
+    assert line.heard == speech(600) + speech(900, seed=9)
+    assert line.events == []  # clips are no sentences
+
+
+def test_the_reply_follows_the_filler(line: Line, speech: Speech) -> None:
+    line.player.clips["filler"] = speech(600)
+    line.run(2600)
+    line.log(line.sentence(), line.reply_ended())
+    line.audio(speech(300, seed=9))
+    line.run(1500)
+    assert line.heard == speech(600) + speech(300, seed=9)
+
+
+def test_without_a_clip_dead_air_is_counted(line: Line) -> None:
+    line.run(3000)
+    assert line.filled == ["missing"]
+
+
+@pytest.mark.parametrize("why", ["nothing is due", "the caller speaks", "the utterance is tentative"])
+def test_silence_that_is_no_dead_air(line: Line, why: str) -> None:
+    match why:
+        case "nothing is due":
+            line.log(line.reply_ended(0))
+        case "the caller speaks":
+            line.log(replace(line.speech(), over_agent=False))
+        case _:
+            line.log(line.reply_ended(0), line.utterance(2, final=False))
+    line.run(9000)
+    assert line.filled == []
+
+
+def test_a_clip_of_the_gateways_own_is_played_in_pace(line: Line, speech: Speech) -> None:
+    line.player.say(speech(4000), line.now)
+    line.run(3000)
+    assert line.player.silent_since(line.now) is None
+    line.run(1100)
+    assert line.heard == speech(4000)
+    assert line.player.silent_since(line.now) == 5000
+
+
+# Another gateway's call
+
+
+def test_a_call_that_came_over_goes_on_where_it_was(line: Line, agent: Agent, speech: Speech) -> None:
+    call = line.sentence().call
+    started = ev.Started(call=call, stream_sid="MZ0", session="s", direction="inbound", agent=agent)
+    log: list[ev.Event] = [
+        started,
+        line.sentence(0, turn=1),
+        line.reply_ended(1),
+        ev.Attached(call=call, worker="w", nonce="n"),
+        replace(line.utterance(2), holder=4),
+        line.sentence(0, turn=2),
+        line.sentence(1, turn=2),
+        line.sentence(2, turn=2),
+        line.reply_ended(3, turn=2),
+        ev.Heard(
+            call=call, stream_sid="MZ0", turn=2, sentence=0, complete=True, played_ms=9, text="x", known_by="mark"
+        ),
+        ev.Resumed(call=call, stream_sid="MZ1"),
+    ]  # fmt: skip
+    line.player.restore(fold(Stored(i, float(i), event) for i, event in enumerate(log, 1)), line.now)
+    line.audio(speech(200), turn=2, sentence=0)  # said again although it was heard: of no use
+    line.audio(speech(200, seed=5), turn=2, sentence=1)
+    line.audio(speech(200, seed=9), turn=2, sentence=2)
+    line.audio(speech(200), turn=1, sentence=0)
+    line.run(1000)
+    assert line.heard == speech(200, seed=5) + speech(200, seed=9)
+    assert [h.sentence for h in line.of(ev.Heard)] == [1, 2]
+    assert line.player.dropped == 2
+    assert not line.player.busy
