@@ -1,0 +1,170 @@
+"""From a stream's ``start`` to a call that is in its log."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voxbus.common import events as ev
+from voxbus.common import subjects
+from voxbus.common.bus import Bus, OpenLog, Subscription, not_ended
+from voxbus.common.context import CallContext, decode_context
+from voxbus.common.errors import CodecError, ConditionFailed, Conflict
+from voxbus.common.events import Stored
+from voxbus.common.fold import fold
+from voxbus.common.logs import Log
+from voxbus.gateway import metrics, tokens
+from voxbus.gateway.agents import Catalog
+from voxbus.gateway.call import Call, Leaving
+from voxbus.gateway.core_caller import CallerAudio, resume_at_ms
+from voxbus.gateway.core_media import StartBody
+from voxbus.gateway.errors import Refused, TooLate
+from voxbus.gateway.outlet import Outlet
+from voxbus.gateway.publisher import Publisher
+from voxbus.gateway.tokens import Leg
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A stream that wants to become a call's. ``minted``: its URL is one that we made, so it has a token."""
+
+    start: StartBody
+    minted: bool
+    outlet: Outlet
+    now_ms: Callable[[], float]
+    left: Callable[[Leaving], None]
+    log: Log
+
+
+class Admitted:
+    """A call and what it holds on the bus. Made by ``admit``, ended by ``close``."""
+
+    def __init__(self, bus: Bus, asking: Asking) -> None:
+        self._bus = bus
+        self._asking = asking
+        self._call: Call | None = None
+        self._early: list[Stored] = []
+        self._open_log: OpenLog | None = None
+        self._subscriptions: list[Subscription] = []
+        self.publisher = Publisher(bus, asking.log)
+
+    async def open(self) -> None:
+        """Listens to everything that concerns the call. Raises TooLate when it has ended, or BusUnavailable."""
+        asking = self._asking
+        sid = asking.start.call_sid
+        self._open_log = await self._bus.open_log(sid, self._on_event)
+        snapshot = self._open_log.snapshot
+        state = fold(snapshot)
+        if state.ended is not None:
+            raise TooLate("the call has ended")
+        now_ms = asking.now_ms()
+        caller = CallerAudio(now_ms, resume_at_ms(snapshot, time.time()) if snapshot else 0)
+        call = self._call = Call(
+            self._bus,
+            asking.outlet,
+            self.publisher,
+            state,
+            caller,
+            sid=sid,
+            stream_sid=asking.start.stream_sid,
+            now_ms=asking.now_ms,
+            left=asking.left,
+            log=asking.log,
+        )
+        for stored in self._early:
+            call.on_event(stored)
+        audio = self._bus.audio
+        self._subscriptions.append(await audio.subscribe(subjects.audio_out(sid), call.on_audio))
+        self._subscriptions.append(await audio.serve(subjects.audio_replay(sid), call.ring.messages))
+
+    def _on_event(self, stored: Stored) -> None:
+        if self._call is None:  # the log is still being read
+            self._early.append(stored)
+        else:
+            self._call.on_event(stored)
+
+    @property
+    def call(self) -> Call:
+        assert self._call is not None, "open has not returned"
+        return self._call
+
+    async def close(self) -> None:
+        for subscription in self._subscriptions:
+            await subscription.close()
+        if self._open_log is not None:
+            await self._open_log.close()
+        await self.publisher.close()
+
+
+async def admit(bus: Bus, catalog: Catalog, asking: Asking) -> Admitted:
+    """The call, with ``started`` or ``resumed`` in its log.
+
+    Raises BadToken, TooLate, Refused (its agent cannot be used), or BusUnavailable.
+    """
+    start = asking.start
+    leg = Leg(start.call_sid, 0, session=_session_of(start))
+    if asking.minted:
+        token = start.custom_parameters.get("token", "")
+        leg = await tokens.take(bus.tokens, token, start.call_sid, time.time())
+    admitted = Admitted(bus, asking)
+    try:
+        await admitted.open()
+        began = await _log_it(bus, catalog, admitted.call, leg)
+    except BaseException:
+        await admitted.close()
+        raise
+    metrics.STREAMS.labels(began).inc()
+    return admitted
+
+
+async def _log_it(bus: Bus, catalog: Catalog, call: Call, leg: Leg) -> str:
+    condition = not_ended(leg.sid)
+    try:
+        if call.state.started is None:
+            try:
+                await bus.append(await _started(bus, catalog, call.stream_sid, leg), only_if=condition)
+                return "started"
+            except Conflict:
+                pass  # another stream of the call was a moment faster
+        await bus.append(ev.Resumed(call=leg.sid, stream_sid=call.stream_sid), only_if=condition)
+    except Conflict:
+        raise TooLate("this stream was in the call before") from None
+    except ConditionFailed:
+        raise TooLate("the call has ended") from None
+    return "resumed"
+
+
+async def _started(bus: Bus, catalog: Catalog, stream_sid: str, leg: Leg) -> ev.Started:
+    context = await context_of(bus, leg.sid, leg.session)
+    agent = catalog.resolve(context.agent or leg.agent, context.variables)
+    return ev.Started(
+        call=leg.sid,
+        trace=f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+        stream_sid=stream_sid,
+        session=context.session or leg.session,
+        direction=context.direction or leg.direction,
+        from_number=leg.from_number,
+        to_number=leg.to_number,
+        context=agent.variables,
+        agent=agent,
+    )
+
+
+async def context_of(bus: Bus, sid: str, session: str) -> CallContext:
+    """What was stored for the call, else for its session, else an empty one. Raises Refused, BusUnavailable."""
+    stored = await bus.contexts.get(subjects.context_of_call(sid))
+    if stored is None and session:
+        stored = await bus.contexts.get(subjects.context_of_session(session))
+    if stored is None:
+        return CallContext(session=session)
+    try:
+        return decode_context(stored)
+    except CodecError as error:
+        raise Refused(422, "bad_context", str(error)) from None
+
+
+def _session_of(start: StartBody) -> str:
+    session = start.custom_parameters.get("session", "")
+    return session if subjects.is_session(session) else ""

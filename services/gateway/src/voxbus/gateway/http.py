@@ -1,0 +1,114 @@
+"""The gateway's HTTP routes: what comes in is checked and handed on, every refusal is a status and one line."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.requests import ClientDisconnect
+
+from voxbus.common.errors import BusUnavailable
+from voxbus.gateway.errors import Refused
+from voxbus.gateway.internal import store_context
+from voxbus.gateway.switchboard import ALIASES, STREAM_PATH, Switchboard, refused
+from voxbus.gateway.webhooks import Asked, Webhooks
+
+MAX_BODY_BYTES: Final = 65_536
+
+
+def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
+    app = FastAPI(title="voxbus gateway", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.exception_handler(Refused)
+    async def on_refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        refused(error)
+        return PlainTextResponse(f"{error}\n", error.status)
+
+    @app.exception_handler(BusUnavailable)
+    async def on_bus_unavailable(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, BusUnavailable)
+        refused(Refused(503, error.code, str(error)))
+        return PlainTextResponse("the bus does not answer\n", 503)
+
+    async def asked(request: Request) -> Asked:
+        """Raises Refused for what Twilio did not sign."""
+        board.gate.check_open()
+        headers = dict(request.headers)
+        peer = request.client.host if request.client is not None else ""
+        origin = board.gate.origin(headers, peer)
+        query = request.url.query
+        url = origin.http(request.url.path) + (f"?{query}" if query else "")
+        form: list[tuple[str, str]] = []
+        if request.method == "POST":
+            try:
+                form = parse_qsl((await _body(request)).decode(), keep_blank_values=True, max_num_fields=200)
+            except ValueError:
+                raise Refused(400, "bad_form", "the body is not a form of at most 200 fields") from None
+        board.gate.check_request(url, form, headers)
+        parameters = dict(request.query_params)
+        return Asked(origin, dict(form) if request.method == "POST" else parameters, parameters)
+
+    @app.api_route("/twilio/voice", methods=["GET", "POST"])
+    @app.api_route("/twiml", methods=["GET", "POST"])
+    async def voice(request: Request) -> Response:
+        return _xml(await webhooks.voice(await asked(request)))
+
+    @app.api_route("/twilio/next", methods=["GET", "POST"])
+    async def next_verb(request: Request) -> Response:
+        return _xml(await webhooks.next(await asked(request), draining=board.draining))
+
+    @app.post("/twilio/status")
+    async def status(request: Request) -> Response:
+        await webhooks.status(await asked(request))
+        return Response(status_code=204)
+
+    @app.post("/twilio/amd")
+    async def amd(request: Request) -> Response:
+        await webhooks.amd(await asked(request))
+        return Response(status_code=204)
+
+    @app.post("/twilio/stream-status")
+    async def stream_status(request: Request) -> Response:
+        webhooks.stream_status(await asked(request))
+        return Response(status_code=204)
+
+    @app.post("/internal/store-context")
+    async def internal_store_context(request: Request) -> Response:
+        board.gate.check_secret(dict(request.headers))
+        await store_context(board.bus, board.catalog, await _body(request))
+        return Response(status_code=204)
+
+    @app.get("/health")
+    async def health() -> Response:
+        return PlainTextResponse("OK")
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        reason = board.not_ready()
+        return PlainTextResponse(f"{reason}\n", 503) if reason else PlainTextResponse("ready\n")
+
+    async def upgrade_required() -> Response:
+        raise Refused(426, "no_upgrade", "this is a WebSocket for Twilio Media Streams, not a page")
+
+    for path in (f"{STREAM_PATH}{{call_sid:path}}", *ALIASES):
+        app.add_api_route(path, upgrade_required, methods=["GET"])
+    return app
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY_BYTES:
+                raise Refused(413, "body_too_long", f"the body is longer than {MAX_BODY_BYTES} bytes")
+    except ClientDisconnect:
+        raise Refused(400, "client_gone", "the request ended in the middle of its body") from None
+    return body
+
+
+def _xml(text: str) -> Response:
+    return Response(text, media_type="application/xml")

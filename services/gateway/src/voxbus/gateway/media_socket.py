@@ -1,0 +1,172 @@
+"""The WebSocket of a media stream, under uvicorn.
+
+uvicorn's own implementations put each message into a queue, from which a task of the application takes it, and stop and
+start reading meanwhile: at 50 messages a second and call that is most of the work. This one is the sans-I/O protocol of
+``websockets`` with plain calls around it: a frame is handled where it arrives, and all frames of one decision leave in
+one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from voxbus.gateway.errors import Refused
+from voxbus.gateway.switchboard import Switchboard, refused
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from voxbus.gateway.stream import Stream
+
+#: Twilio's messages are some 400 bytes; ``start`` with its parameters may be a few thousand.
+MAX_MESSAGE_BYTES: Final = 65_536
+#: The answer to our close frame is waited for so long.
+CLOSE_S: Final = 2.0
+#: A reason must fit into a control frame of 125 bytes.
+MAX_REASON_BYTES: Final = 120
+
+
+class MediaSocket(asyncio.Protocol):
+    """uvicorn makes one for each upgrade request, with these arguments. See ``for_board``."""
+
+    board: ClassVar[Switchboard]
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, object]) -> None:
+        self._connections = server_state.connections
+        self._protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES)
+        self._transport: asyncio.Transport | None = None
+        self._stream: Stream | None = None
+        self._parts: list[bytes] = []
+        self._text = True
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self.blocked = False
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connections.add(self)  # type: ignore[arg-type]  # uvicorn's set is annotated with its own protocols
+
+    def data_received(self, data: bytes) -> None:
+        protocol = self._protocol
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                self._on_frame(event)
+            elif isinstance(event, Request):
+                self._on_request(event)
+        # A pong, the echo of a close frame, or the close frame that a violation of the protocol is answered with.
+        self.flush()
+        if protocol.close_expected() and protocol.state is not State.OPEN:
+            self._close_soon()
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._protocol.receive_eof()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._stream is not None:
+            received = self._protocol.close_rcvd
+            self._stream.on_closed(received.code if received is not None else 1006)
+
+    def shutdown(self) -> None:
+        """uvicorn stops."""
+        self.close(1001, "the gateway stops")
+
+    # Outlet
+
+    def queue(self, message: bytes) -> None:
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_text(message)
+
+    def flush(self) -> None:
+        out = self._protocol.data_to_send()
+        if out and self._transport is not None and not self._transport.is_closing():
+            # The empty piece that stands for the end of the stream adds nothing: the transport is closed for it.
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def close(self, code: int, reason: str) -> None:
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
+            self.flush()
+            self._close_soon()
+
+    # Events of the protocol
+
+    def _on_request(self, request: Request) -> None:
+        assert self._transport is not None
+        response = self._protocol.accept(request)
+        sid = ""
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            peer = self._transport.get_extra_info("peername")
+            # Of a repeated header the last one counts here, as it does in uvicorn's HTTP side.
+            headers = {name.lower(): value for name, value in request.headers.raw_items()}
+            try:
+                sid = self.board.check(request.path, headers, peer[0] if peer else "")
+            except Refused as error:
+                refused(error)
+                response = self._protocol.reject(error.status, f"{error}\n")
+        self._answer(response, sid)
+
+    def _answer(self, response: Response, sid: str) -> None:
+        self._protocol.send_response(response)
+        self.flush()
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._stream = self.board.open(self, sid)
+        elif self._transport is not None:
+            self._transport.close()
+
+    def _on_frame(self, frame: Frame) -> None:
+        stream = self._stream
+        if stream is None or self._protocol.close_sent is not None:
+            return  # we said that we are through
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT and frame.fin:
+            stream.on_message(frame.data)
+        elif opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._on_part(stream, frame)
+
+    def _on_part(self, stream: Stream, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT:
+            self._parts, self._text = [], frame.opcode is Opcode.TEXT
+        self._parts.append(bytes(frame.data))
+        if not frame.fin:
+            return
+        if self._text:
+            stream.on_message(b"".join(self._parts))
+        else:
+            stream.on_binary()
+
+    def _close_soon(self) -> None:
+        """Once the closing handshake is through, or has taken too long."""
+        assert self._transport is not None
+        if self._protocol.close_rcvd is not None or self._protocol.parser_exc is not None:
+            self._transport.close()
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(CLOSE_S, self._transport.abort)
+
+
+def for_board(board: Switchboard) -> type[asyncio.Protocol]:
+    """The protocol class to give to uvicorn, which makes its instances itself."""
+    return type("MediaSocket", (MediaSocket,), {"board": board})

@@ -1,0 +1,28 @@
+"""What the gateway counts. No label ever holds a call, a number or a text."""
+
+from __future__ import annotations
+
+from voxbus.common.telemetry import counter, gauge, histogram_ms
+
+CALLS = gauge("gateway_calls", "Calls on a media stream now.")
+STREAMS = counter("gateway_streams", "Media streams by how they began.", "began")
+CLOSED = counter("gateway_streams_closed", "Media streams by why they ended.", "why")
+FRAMES_IN = counter("gateway_frames_in", "Caller frames that came in.")
+FRAMES_DROPPED = counter("gateway_frames_dropped", "Caller frames that could not be forwarded.")
+AUDIO_DROPPED = counter("gateway_audio_dropped", "Agent audio messages of no use: late, stale or broken.")
+BAD_MESSAGES = counter("gateway_bad_messages", "WebSocket messages that were refused, by error code.", "code")
+UNKNOWN_MESSAGES = counter(
+    "gateway_unknown_messages", "WebSocket messages of an event this build does not know."
+)
+BAD_REQUESTS = counter(
+    "gateway_bad_requests", "HTTP requests and handshakes that were refused, by code.", "code"
+)
+BAD_AGENTS = counter("gateway_bad_agents", "Agent files that could not be used.")
+STREAM_ERRORS = counter(
+    "gateway_stream_errors", "Media stream errors that the carrier reported, by its code.", "code"
+)
+UNDERRUNS = counter("gateway_underruns", "Sentences with a gap inside.")
+DEAD_AIR = counter("gateway_dead_air", "Silence while a reply was due, by what filled it.", "kind")
+REACTION = histogram_ms("gateway_barge_in_reaction", "First caller frame over the agent to clear sent.")
+RESPONSE = histogram_ms("gateway_response", "The caller's last speech to the first agent frame sent.")
+SETUP = histogram_ms("gateway_stream_setup", "Start of the stream to the call's event in its log.")

@@ -1,0 +1,82 @@
+"""Every stream of this gateway, and what they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from voxbus.common.bus import Bus
+from voxbus.common.errors import InvalidCallSid
+from voxbus.common.logs import get_logger
+from voxbus.common.subjects import check_sid
+from voxbus.gateway import metrics
+from voxbus.gateway.agents import Catalog
+from voxbus.gateway.clipbox import ClipBox
+from voxbus.gateway.errors import Refused
+from voxbus.gateway.gate import Gate
+from voxbus.gateway.outlet import Outlet
+from voxbus.gateway.stream import Stream
+from voxbus.gateway.ticker import Ticker
+
+log = get_logger(__name__)
+
+STREAM_PATH = "/twilio/stream/"
+ALIASES = ("/media-stream", "/stream")
+
+
+@dataclass
+class Switchboard:
+    """``draining``: no new stream is taken."""
+
+    bus: Bus
+    catalog: Catalog
+    gate: Gate
+    clips: ClipBox
+    ticker: Ticker
+    streams: set[Stream] = field(default_factory=set)
+    draining: bool = False
+
+    def not_ready(self) -> str:
+        """Why no calls should be sent here, in one line; empty = they may come."""
+        if self.draining:
+            return "draining"
+        if not self.bus.connected:
+            return "NATS does not answer"
+        return self.catalog.not_ready()
+
+    def check(self, target: str, headers: Mapping[str, str], peer: str) -> str:
+        """The CallSid of the URL, or empty on an alias. Raises Refused: the answer to the upgrade request."""
+        path = unquote(target.partition("?")[0])
+        sid = ""
+        if path.startswith(STREAM_PATH):
+            try:
+                sid = check_sid(path.removeprefix(STREAM_PATH).removesuffix("/"))
+            except InvalidCallSid as error:
+                raise Refused(400, error.code, f"the URL's last part is {error}") from None
+        elif path.removesuffix("/") not in ALIASES:
+            raise Refused(404, "no_such_path", "no media stream here; see /twilio/stream/{CallSid}")
+        if self.draining:
+            raise Refused(503, "draining", "this gateway stops; ask another one")
+        self.gate.check_handshake(self.gate.origin(headers, peer), target, headers)
+        return sid
+
+    def open(self, outlet: Outlet, call_sid: str) -> Stream:
+        return Stream(self, outlet, call_sid, minted=bool(call_sid))
+
+    async def hand_over(self, within_s: float) -> int:
+        """Closes every stream as soon as nothing is being said on it, so that the calls go on elsewhere."""
+        self.draining = True
+        streams = tuple(self.streams)
+        by_ms = self.ticker.now_ms() + within_s * 1000
+        for stream in streams:
+            stream.hand_over(by_ms)
+        await asyncio.gather(*(stream.done.wait() for stream in streams))
+        return len(streams)
+
+
+def refused(error: Refused) -> None:
+    """Counts a request that was refused, and says so once in the log."""
+    metrics.BAD_REQUESTS.labels(error.code).inc()
+    log.warning("a request was refused", code=error.code, status=error.status, error=error)

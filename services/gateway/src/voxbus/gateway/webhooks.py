@@ -1,0 +1,168 @@
+"""What Twilio asks over HTTP, and what is answered. Nothing here knows how the requests came in."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from voxbus.common import events as ev
+from voxbus.common import subjects
+from voxbus.common.bus import Bus
+from voxbus.common.context import encode_context
+from voxbus.common.errors import Conflict, InvalidCallSid
+from voxbus.common.events import Event
+from voxbus.common.fold import fold
+from voxbus.common.logs import get_logger
+from voxbus.gateway import metrics, tokens, twiml
+from voxbus.gateway.admission import context_of
+from voxbus.gateway.agents import Catalog
+from voxbus.gateway.core_next import Dial, HangUp, Reconnect, decide
+from voxbus.gateway.errors import Refused
+from voxbus.gateway.tokens import Leg
+from voxbus.gateway.urls import Origin
+
+log = get_logger(__name__)
+
+#: https://www.twilio.com/docs/voice/api/call-resource, call status values: after these the call is over.
+TERMINAL: Final = frozenset(("completed", "busy", "no-answer", "canceled", "failed"))
+
+_WORD = re.compile(r"[a-z_-]{1,32}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that passed the gate. ``fields``: Twilio's parameters; ``query``: those of the URL."""
+
+    origin: Origin
+    fields: Mapping[str, str]
+    query: Mapping[str, str]
+
+    @property
+    def sid(self) -> str:
+        """Raises Refused."""
+        sid = self.fields.get("CallSid")
+        if sid is None:
+            raise Refused(400, "no_call_sid", "the parameter CallSid is missing")
+        try:
+            return subjects.check_sid(sid)
+        except InvalidCallSid as error:
+            raise Refused(400, error.code, f"the parameter CallSid is {error}") from None
+
+    def number(self, source: Mapping[str, str], name: str) -> int:
+        """0 when it is missing. Raises Refused."""
+        text = source.get(name) or "0"
+        if not (text.isascii() and text.isdigit() and len(text) <= 9):
+            raise Refused(400, "bad_number", f"the parameter {name} is not a number")
+        return int(text)
+
+
+class Webhooks:
+    def __init__(self, bus: Bus, catalog: Catalog) -> None:
+        self._bus = bus
+        self._catalog = catalog
+
+    async def voice(self, asked: Asked) -> str:
+        """A call is coming in, or was answered. TwiML that connects it to a stream of ours."""
+        sid = asked.sid
+        session = asked.query.get("session", "")
+        if session and not subjects.is_session(session):
+            raise Refused(400, "bad_session", "the parameter session is no session id")
+        context = await context_of(self._bus, sid, session)
+        name = context.agent or asked.query.get("agent", "")
+        self._catalog.resolve(name, context.variables)  # what is wrong with it is said now, not in the call
+        if session:
+            await self._bus.contexts.create(subjects.context_of_call(sid), encode_context(context))
+        leg = Leg(
+            sid,
+            time.time() + tokens.VALID_S,
+            session=context.session or session,
+            agent=name,
+            direction="outbound" if asked.fields.get("Direction", "").startswith("outbound") else "inbound",
+            from_number=asked.fields.get("From", "")[:64],
+            to_number=asked.fields.get("To", "")[:64],
+        )
+        answered_by = asked.fields.get("AnsweredBy", "")
+        if answered_by:  # with synchronous detection the result comes with this request
+            await self._answered_by(sid, answered_by)
+        return await self._connect(asked.origin, leg, Reconnect(0, 0))
+
+    async def next(self, asked: Asked, *, draining: bool) -> str:
+        """A stream is over: what now?"""
+        sid = asked.sid
+        state = fold(await self._bus.read_log(sid))
+        query = asked.query
+        decision = decide(state, asked.number(query, "streams"), asked.number(query, "tries"))
+        match decision:
+            case HangUp(reason, detail):
+                if detail:
+                    log.error("a call is given up", call_sid=sid, why=detail)
+                if reason is not None:
+                    await self._once(ev.Ended(call=sid, reason=reason, detail=detail))
+                return twiml.hang_up()
+            case Dial(number):
+                await self._once(ev.Ended(call=sid, reason="transferred"))
+                return twiml.dial(number)
+            case Reconnect():
+                leg = Leg(sid, time.time() + tokens.VALID_S)
+                # Where there is only one gateway, its successor needs a moment.
+                pause_s = 2 if draining else min(decision.tries, 1)
+                return await self._connect(asked.origin, leg, decision, pause_s)
+
+    async def _connect(self, origin: Origin, leg: Leg, then: Reconnect, pause_s: int = 0) -> str:
+        token = await tokens.mint(self._bus.tokens, leg)
+        parameters = {"token": token} | ({"session": leg.session} if leg.session else {})
+        return twiml.stream(
+            origin.socket(f"/twilio/stream/{leg.sid}"),
+            parameters,
+            origin.http("/twilio/stream-status"),
+            origin.http(f"/twilio/next?{urlencode({'streams': then.streams, 'tries': then.tries})}"),
+            pause_s,
+        )
+
+    async def status(self, asked: Asked) -> None:
+        """The carrier reports what became of the call. Order and repetition do not matter."""
+        sid = asked.sid
+        status = asked.fields.get("CallStatus", "")
+        if _WORD.fullmatch(status) is None:
+            raise Refused(400, "bad_status", "the parameter CallStatus is missing or no status")
+        fields = asked.fields
+        await self._once(
+            ev.Status(
+                call=sid,
+                sequence=asked.number(fields, "SequenceNumber"),
+                status=status,
+                duration_s=asked.number(fields, "CallDuration"),
+                sip_code=asked.number(fields, "SipResponseCode"),
+            )
+        )
+        if status in TERMINAL:
+            await self._once(ev.Ended(call=sid, reason="carrier", detail=status))
+
+    async def amd(self, asked: Asked) -> None:
+        """Who answered: a person or a machine."""
+        await self._answered_by(asked.sid, asked.fields.get("AnsweredBy", ""))
+
+    async def _answered_by(self, sid: str, answered_by: str) -> None:
+        if _WORD.fullmatch(answered_by) is None:
+            raise Refused(400, "bad_answered_by", "the parameter AnsweredBy is missing or no result")
+        await self._once(ev.Status(call=sid, sequence=0, answered_by=answered_by))
+
+    def stream_status(self, asked: Asked) -> None:
+        """The carrier's view of a stream; its errors name what is wrong with our side."""
+        event = asked.fields.get("StreamEvent", "")
+        if event == "stream-error":
+            # A code, and a text after it in some reports.
+            code = asked.fields.get("StreamError", "").partition(" ")[0]
+            known = code if code.isascii() and code.isdigit() and len(code) == 5 else "other"
+            metrics.STREAM_ERRORS.labels(known).inc()
+            log.warning("the carrier reports a stream error", call_sid=asked.sid, code=known)
+
+    async def _once(self, event: Event) -> None:
+        try:
+            await self._bus.append(event)
+        except Conflict:
+            log.debug("event was in the log already", call_sid=event.call, kind=event.kind)

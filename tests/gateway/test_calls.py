@@ -1,0 +1,360 @@
+"""Whole calls over real sockets: what the log holds, and what the caller gets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from voxbus.common import events as ev
+from voxbus.common import subjects
+from voxbus.common.bus import Bus
+from voxbus.common.codec import AudioIn, unpack_audio_in
+
+if TYPE_CHECKING:
+    from tests.gateway.conftest import Running, Workers
+
+FRAME = bytes(range(160))
+AUDIO = bytes(1 + i % 250 for i in range(1600))  # 200 ms
+
+
+async def test_a_call_begins_with_everything_that_workers_need(gateway: Running) -> None:
+    call = gateway.call()
+    await call.begin()
+    (started,) = await gateway.log(call.sid, ev.Started)
+    assert started.stream_sid == call.stream_sid
+    assert (started.direction, started.agent.name) == ("inbound", "test_agent")
+    assert started.agent.lines.greeting == "Hello, Acme speaking."
+    assert started.context == {"business": "Acme"}
+    assert len(started.trace.split("-")) == 4
+
+
+async def test_the_webhook_brings_the_numbers_along(gateway: Running) -> None:
+    call = gateway.call()
+    twiml = (await call.voice(Direction="outbound-api")).text
+    token = twiml.partition('name="token" value="')[2].partition('"')[0]
+    await call.connect()
+    await call.start(token=token)
+    (started,) = await gateway.log(call.sid, ev.Started)
+    assert (started.direction, started.from_number, started.to_number) == (
+        "outbound",
+        "+15550111",
+        "+15550122",
+    )
+
+
+async def test_frames_reach_the_bus_in_order_and_none_is_lost(gateway: Running, bus: Bus) -> None:
+    call = gateway.call()
+    frames: list[AudioIn] = []
+    await bus.audio.subscribe(subjects.audio_in(call.sid), lambda data: frames.append(unpack_audio_in(data)))
+    token = await call.token()
+    await call.connect()
+    await call.media(FRAME)  # before start: kept
+    await call.media(FRAME * 2)  # 40 ms in one message: cut
+    await call.start(token=token)
+    await call.media(FRAME[:100])  # a part of a frame: waits for the rest
+    await call.media(FRAME[100:] + FRAME[:1])
+    async with asyncio.timeout(5):
+        while len(frames) < 4:
+            await asyncio.sleep(0.005)
+    assert [(f.sequence, f.media_ms) for f in frames] == [(0, 0), (1, 20), (2, 40), (3, 60)]
+    assert all(f.audio == FRAME for f in frames)
+    assert {(f.turn, f.sentence) for f in frames} == {(0, 0)}
+
+
+async def test_the_agents_words_reach_the_caller_and_what_was_heard_the_log(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    await workers(call.sid).say("Hello there.", AUDIO)
+    (mark,) = await call.wait_for("mark")
+    assert call.heard() == AUDIO
+    assert all(m["streamSid"] == call.stream_sid for m in call.received)
+    assert {m["event"] for m in call.received} == {"media", "mark"}
+    await call.mark(mark["mark"]["name"])
+    (heard,) = await gateway.log(call.sid, ev.Heard)
+    assert (heard.complete, heard.known_by, heard.text, heard.played_ms) == (
+        True,
+        "mark",
+        "Hello there.",
+        200,
+    )
+    (started,) = await gateway.log(call.sid, ev.Started)
+    assert heard.trace == started.trace
+
+
+async def test_caller_frames_say_what_is_audible(
+    gateway: Running, bus: Bus, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    frames: list[AudioIn] = []
+    await bus.audio.subscribe(subjects.audio_in(call.sid), lambda data: frames.append(unpack_audio_in(data)))
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    await workers(call.sid).say("Hello there.", AUDIO * 5)
+    await call.wait_for("media")
+    await call.media(FRAME)
+    async with asyncio.timeout(5):
+        while not frames:
+            await asyncio.sleep(0.005)
+    assert (frames[0].turn, frames[0].sentence) == (1, 0)
+
+
+async def test_a_late_recognizer_gets_the_unfinished_turn_again(
+    gateway: Running, bus: Bus, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    stt = workers(call.sid)
+    await stt.attach()
+    for _ in range(60):
+        await call.media(FRAME)
+    await stt.utterance(end_media_ms=1000)
+
+    async def replay() -> list[AudioIn]:
+        frames: list[AudioIn] = []
+        await bus.audio.request_many(
+            subjects.audio_replay(call.sid), lambda data: frames.append(unpack_audio_in(data))
+        )
+        return frames
+
+    async with asyncio.timeout(5):
+        while len(frames := await replay()) != 25:
+            await asyncio.sleep(0.01)
+    assert frames[0].media_ms == 700  # 300 ms before the end of what is in the log
+
+
+async def test_barge_in_clears_and_says_what_was_heard(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    stt = workers(call.sid)
+    await stt.attach()
+    await stt.say("One two three four.", AUDIO * 10)
+    await call.wait_for("media", 20)
+    await stt.put(ev.SpeechStarted(call=call.sid, holder=stt.holder, media_ms=0, over_agent=True))
+    await call.wait_for("clear")
+    await gateway.log(call.sid, ev.Paused)
+    await stt.put(ev.BargeIn(call=call.sid, holder=stt.holder, media_ms=0, by="words"))
+    (interrupted,) = await gateway.log(call.sid, ev.Interrupted)
+    assert interrupted.turn == 1
+    assert interrupted.played_ms < 1500
+
+
+async def test_stt_events_of_a_worker_that_lost_the_call_do_nothing(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    stale, stt = workers(call.sid), workers(call.sid)
+    await stale.attach()
+    await stt.attach()
+    await stt.say("One two three four.", AUDIO * 10)
+    await call.wait_for("media")
+    await stale.put(ev.SpeechStarted(call=call.sid, holder=stale.holder, media_ms=0, over_agent=True))
+    await stt.put(ev.SpeechStarted(call=call.sid, holder=stt.holder, media_ms=20, over_agent=True))
+    (paused,) = await gateway.log(call.sid, ev.Paused)
+    assert paused.media_ms == 20
+
+
+async def test_a_key_is_an_event_and_cuts_the_agent(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    await workers(call.sid).say("One two three four.", AUDIO * 10)
+    await call.wait_for("media")
+    await call.press("5")
+    await call.wait_for("clear")
+    (dtmf,) = await gateway.log(call.sid, ev.Dtmf)
+    assert (dtmf.digit, dtmf.sequence) == ("5", 1)
+    await gateway.log(call.sid, ev.Interrupted)
+
+
+async def test_stop_ends_the_call(gateway: Running) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    await call.stop()
+    (ended,) = await gateway.log(call.sid, ev.Ended)
+    assert ended.reason == "caller_hung_up"
+    assert (await call.closed())[0] == 1000
+    assert [s for s in await gateway.bus.read_log(call.sid) if isinstance(s.event, ev.Disconnected)] == []
+
+
+async def test_a_hangup_waits_until_the_goodbye_was_heard(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    agent = workers(call.sid)
+    await agent.attach()
+    await agent.put(ev.HangupRequested(call=call.sid, turn=1, reason="done"))
+    await agent.say("Goodbye.", AUDIO)
+    (mark,) = await call.wait_for("mark")
+    await asyncio.sleep(0.1)
+    assert call._reader is not None
+    assert not call._reader.done()
+    await call.mark(mark["mark"]["name"])
+    assert await call.closed() == (1000, "agent done")
+    response = await gateway.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
+    assert "<Hangup" in response.text
+    assert (await gateway.log(call.sid, ev.Ended))[0].reason == "agent_hung_up"
+
+
+async def test_a_transfer_dials(gateway: Running, workers: Callable[[str], Workers]) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    agent = workers(call.sid)
+    await agent.attach()
+    await agent.put(ev.TransferRequested(call=call.sid, turn=1, target="desk"))
+    await agent.say("One moment.", AUDIO)
+    (mark,) = await call.wait_for("mark")
+    await call.mark(mark["mark"]["name"])
+    await call.closed()
+    response = await gateway.post("/twilio/next", {"CallSid": call.sid})
+    assert "<Dial>+15550100</Dial>" in response.text
+    assert (await gateway.log(call.sid, ev.Ended))[0].reason == "transferred"
+
+
+async def test_a_call_that_nobody_takes_is_told_so(gateway: Running, bus: Bus) -> None:
+    from voxbus.common.agents import Voice
+    from voxbus.common.clips import clip_key
+
+    await bus.clips.put(clip_key(Voice(), "All our lines are busy."), AUDIO)
+    call = gateway.call()
+    await call.begin()
+    (ended,) = await gateway.log_within(call.sid, ev.Ended, 8)
+    assert ended.reason == "no_capacity"
+    assert call.heard() == AUDIO
+    await call.closed()
+    assert "<Hangup" in (await gateway.post("/twilio/next", {"CallSid": call.sid})).text
+
+
+# The call comes back
+
+
+async def test_a_lost_socket_is_an_event_and_the_call_goes_on_elsewhere(
+    gateway: Running, new_gateway: Any, bus: Bus, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    agent = workers(call.sid)
+    await agent.attach()
+    await agent.say("Hello there.", AUDIO)
+    (mark,) = await call.wait_for("mark")
+    await call.mark(mark["mark"]["name"])
+    await gateway.log(call.sid, ev.Heard)
+    await agent.utterance(turn=2, end_media_ms=100)
+    call.drop()
+    (disconnected,) = await gateway.log(call.sid, ev.Disconnected)
+    assert disconnected.code == 1006
+
+    async with new_gateway() as other:
+        twiml = (await other.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})).text
+        assert "streams=1&amp;tries=0" in twiml
+        again = other.call(call.sid)
+        await again.connect()
+        await again.start(token=twiml.partition('name="token" value="')[2].partition('"')[0])
+        (resumed,) = await other.log(call.sid, ev.Resumed)
+        assert resumed.stream_sid == again.stream_sid
+        frames: list[AudioIn] = []
+        await bus.audio.subscribe(
+            subjects.audio_in(call.sid), lambda data: frames.append(unpack_audio_in(data))
+        )
+        await again.media(FRAME)
+        await agent.say("It is three.", AUDIO[::-1], turn=2)
+        await again.wait_for("mark")
+        assert again.heard() == AUDIO[::-1]
+        # The media clock goes on behind everything that the log names.
+        assert frames[0].media_ms >= 500
+        assert frames[0].sequence == frames[0].media_ms // 20
+
+
+async def test_a_second_stream_takes_the_call_over(gateway: Running) -> None:
+    first = gateway.call()
+    await first.begin()
+    await gateway.log(first.sid, ev.Started)
+    second = gateway.call(first.sid)
+    await second.begin()
+    await gateway.log(first.sid, ev.Resumed)
+    assert await first.closed() == (1000, "the call is on another stream")
+    assert [s for s in await gateway.bus.read_log(first.sid) if isinstance(s.event, ev.Disconnected)] == []
+
+
+async def test_an_ended_call_does_not_begin_again(gateway: Running) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    await call.stop()
+    await call.closed()
+    again = gateway.call(call.sid)
+    await again.begin()
+    assert await again.closed() == (1000, "the call has ended")
+
+
+async def test_a_terminal_status_ends_the_call_and_its_stream(gateway: Running) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    form = {"CallSid": call.sid, "CallStatus": "completed", "SequenceNumber": "3", "CallDuration": "12"}
+    assert (await gateway.post("/twilio/status", form)).status_code == 204
+    assert (await call.closed())[1] == "ended"
+    (status,) = await gateway.log(call.sid, ev.Status)
+    assert (status.status, status.sequence, status.duration_s) == ("completed", 3, 12)
+    assert (await gateway.log(call.sid, ev.Ended))[0].reason == "carrier"
+
+
+# Drain
+
+
+async def test_drain_hands_calls_over_and_refuses_new_ones(new_gateway: Any, bus: Bus) -> None:
+    async with new_gateway() as running:
+        call = running.call()
+        await call.begin()
+        await running.log(call.sid, ev.Started)
+        late = running.call()
+        token = await late.token()
+        draining = asyncio.create_task(running.gateway.drain())
+        code, _ = await call.closed()
+        assert code == 1001
+        assert (await running.log(call.sid, ev.Disconnected))[0].code == 1001
+        assert (await running.http.get(running.url + "/ready")).status_code == 503
+        status, line = await running.refused_handshake(late, token)
+        assert status == 503
+        assert "another" in line
+        response = await running.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
+        assert '<Pause length="2"' in response.text
+        await draining
+        running.drained = True
+
+
+async def test_drain_waits_for_the_end_of_the_sentence(
+    new_gateway: Any, workers: Callable[[str], Workers]
+) -> None:
+    async with new_gateway(drain_seconds=10) as running:
+        call = running.call()
+        await call.begin()
+        await running.log(call.sid, ev.Started)
+        await workers(call.sid).say("Hello there.", AUDIO * 3)
+        await call.wait_for("media")
+        draining = asyncio.create_task(running.gateway.drain())
+        (mark,) = await call.wait_for("mark")
+        await asyncio.sleep(0.1)
+        assert running.gateway.not_ready() == "draining"
+        assert [m for m in call.received if m["event"] == "clear"] == []
+        await call.mark(mark["mark"]["name"])
+        assert (await call.closed())[0] == 1001
+        assert call.heard() == AUDIO * 3
+        await draining
+        running.drained = True

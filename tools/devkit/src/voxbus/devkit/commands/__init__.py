@@ -1,1 +1,0 @@
-"""One file a subcommand of ``voxbus``; ``voxbus.devkit.cli`` says what each has."""

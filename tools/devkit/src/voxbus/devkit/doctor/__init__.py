@@ -1,1 +1,0 @@
-"""What is configured here, and what is missing, capability by capability."""
