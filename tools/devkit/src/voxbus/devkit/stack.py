@@ -31,10 +31,10 @@ STOP_S = 25.0
 
 
 class Stack:
-    """``counts``: processes of each service, one where nothing is said, 0 for none. ``env``: on top of our own
-    environment; ``env_of`` for one service alone. Logs, and the store of NATS, go to ``directory``, else to a temporary
-    one that is gone afterwards. ``nats_url``: a server that runs already. ``on_line(name, line)`` gets every line of
-    every log.
+    """``counts``: processes of each service, one where nothing is said, 0 for none. ``env``: on top of our
+    own environment; ``env_of`` for one service alone. Logs, and the store of NATS, go to ``directory``,
+    else to a temporary one that is gone afterwards. ``nats_url``: a server that runs already; else ours
+    listens on ``nats_port``, -1 = a free one. ``on_line(name, line)`` gets every line of every log.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Stack:
         env_of: Mapping[str, Mapping[str, str]] | None = None,
         directory: Path | None = None,
         nats_url: str = "",
+        nats_port: int = -1,
         on_line: OnLine | None = None,
     ) -> None:
         unknown = set(counts or {}) | set(env_of or {})
@@ -57,7 +58,7 @@ class Stack:
         self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="voxbus-")
         self.directory = directory or Path(self._temporary.name if self._temporary else "")
         self._nats_url = nats_url
-        self.nats = NatsServer(self.directory / "nats")
+        self.nats = NatsServer(self.directory / "nats", port=nats_port)
         self.children: dict[str, Child] = {}
 
     @property
@@ -137,7 +138,7 @@ class Stack:
     def _environment(self, service: str) -> dict[str, str]:
         ours = {"NATS_URL": self.nats_url, "LOG_FORMAT": "json", "METRICS_PORT": "0"}
         if service == "gateway":
-            ours["PORT"] = "0"
+            ours["GATEWAY_PORT"] = "0"
         return {**os.environ, **ours, **self._env, **self._env_of.get(service, {})}
 
 

@@ -1,0 +1,100 @@
+"""The ``voxbus`` command as it is typed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from voxbus.devkit.cli import COMMANDS, main
+from voxbus.devkit.commands import call
+from voxbus.devkit.commands.up import readable
+
+
+def voxbus(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "voxbus.devkit.cli", *arguments]
+    environment = {**os.environ, **(env or {})}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    for name, _, summary in COMMANDS:
+        assert f"    {name}" in shown
+        assert summary in shown
+
+
+def test_a_call_sid_that_is_none_is_refused_in_one_line() -> None:
+    done = voxbus("tap", "CA.*")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "not a CallSid" in done.stderr
+
+
+def test_a_tap_without_a_server_says_so(unused_tcp_port: int) -> None:
+    done = voxbus("tap", "--all", env={"NATS_URL": f"nats://127.0.0.1:{unused_tcp_port}"})
+    assert done.returncode == 1
+    assert "no NATS server answers" in done.stderr
+
+
+def test_the_steps_of_a_call_keep_their_order() -> None:
+    parser = argparse.ArgumentParser()
+    call.add_arguments(parser)
+    line = [
+        "--say",
+        "yes",
+        "--mm-hm",
+        "--press",
+        "1#",
+        "--say",
+        "no",
+        "--wait",
+        "300",
+        "--until-hangup",
+        "5",
+    ]
+    assert parser.parse_args(line).steps == [
+        ("say", "yes"),
+        ("mm_hm", ""),
+        ("press", "1#"),
+        ("say", "no"),
+        ("wait", "300"),
+        ("until_hangup", "5"),
+    ]
+    assert parser.parse_args([]).steps is None
+
+
+def test_a_call_to_nobody(unused_tcp_port: int) -> None:
+    done = voxbus("call", f"http://127.0.0.1:{unused_tcp_port}", "--say", "hello")
+    assert done.returncode == 1
+    assert "11200" in done.stdout
+
+
+def test_up_without_services_brings_nats_and_ctrl_c_ends_it(tmp_path: Path, unused_tcp_port: int) -> None:
+    none = [argument for service in ("gateway", "stt", "llm", "tts") for argument in (f"--{service}", "0")]
+    ports = ["--nats-port", str(unused_tcp_port)]
+    command = [sys.executable, "-m", "voxbus.devkit.cli", "up", *none, *ports, "--directory", str(tmp_path)]
+    environment = {**os.environ, "NATS_URL": ""}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as up:
+        assert up.stdout is not None
+        first = up.stdout.readline()
+        assert first.startswith(f"voxbus is up; NATS at nats://127.0.0.1:{unused_tcp_port}")
+        up.send_signal(signal.SIGINT)
+        rest = up.stdout.read()
+        assert up.wait(20) == 0
+    assert "draining" in rest
+
+
+def test_log_lines_are_made_readable() -> None:
+    line = '{"time":"2026-01-02T10:11:12.345+00:00","level":"info","service":"llm","message":"ready","ms":5}'
+    assert readable(line) == "10:11:12.345 info    ready ms=5"
+    assert readable("plain text") == "plain text"
+    assert readable('{"a": 1}') == '{"a": 1}'
+    assert readable("[1]") == "[1]"

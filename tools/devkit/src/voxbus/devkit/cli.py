@@ -1,0 +1,42 @@
+"""``voxbus``: what a developer and an operator type."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+#: Name, module, help. Each module has ``add_arguments(parser)`` and ``main(arguments) -> exit status``; only the one
+#: that was asked for is imported, for together they take seconds.
+COMMANDS = (
+    ("demo", "voxbus.devkit.demo.command", "a whole call on this machine, explained"),
+    ("up", "voxbus.devkit.commands.up", "run NATS and all services on this machine"),
+    ("call", "voxbus.devkit.commands.call", "place one call through the simulated carrier"),
+    ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),
+    ("doctor", "voxbus.devkit.commands.doctor", "say what is configured, and what is missing"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="voxbus", description="Phone voice agents on a NATS bus.")
+    subparsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND", required=True)
+    asked = given[0] if given else ""
+    for name, module, summary in COMMANDS:
+        command = subparsers.add_parser(name, help=summary)
+        if name == asked:
+            chosen = importlib.import_module(module)
+            command.description = getattr(chosen, "DESCRIPTION", f"{summary.capitalize()}.")
+            chosen.add_arguments(command)
+    parsed = parser.parse_args(given)
+    try:
+        status: int = chosen.main(parsed)
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

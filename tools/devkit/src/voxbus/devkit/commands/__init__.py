@@ -1,0 +1,1 @@
+"""One file a subcommand of ``voxbus``; ``voxbus.devkit.cli`` says what each has."""

@@ -1,0 +1,55 @@
+"""``voxbus doctor``: what is configured, what is missing, in plain words."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+import httpx
+
+from voxbus.devkit import terminal
+from voxbus.devkit.commands.tap import bus_config
+from voxbus.devkit.docs.configuration import settings_classes
+from voxbus.devkit.doctor import checks
+from voxbus.devkit.doctor.findings import Finding
+
+_COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}
+
+
+DESCRIPTION = (
+    "Looks at the environment as the services would see it. Exit status 1 when something is wrong; what is only "
+    "missing is no error."
+)
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """None: the environment says everything."""
+
+
+def main(_arguments: argparse.Namespace) -> int:
+    findings = asyncio.run(examine())
+    for finding in findings:
+        print(text(finding))
+    return 1 if any(finding.verdict == "broken" for finding in findings) else 0
+
+
+async def examine() -> Sequence[Finding]:
+    loaded, findings = checks.settings(settings_classes())
+    findings.append(await checks.nats(bus_config()))
+    gateway = loaded.get("gateway")
+    if gateway is not None:
+        values = gateway.model_dump()
+        findings.append(checks.agents(values["agents_dir"], values["persona"]))
+        validate, public = values["twilio_validate"] == "on", values["public_url"]
+        findings.append(checks.twilio(values["twilio_auth_token"], validate=validate, public_url=public))
+        async with httpx.AsyncClient() as http:
+            findings.append(await checks.public_url(public, http))
+    findings.extend(checks.providers(loaded))
+    return findings
+
+
+def text(finding: Finding) -> str:
+    verdict = terminal.coloured(f"{finding.verdict:<8}", _COLOURS[finding.verdict])
+    remedy = f"\n{'':<26}-> {finding.remedy}" if finding.remedy else ""
+    return f"{finding.capability:<18}{verdict}{finding.text}{remedy}"

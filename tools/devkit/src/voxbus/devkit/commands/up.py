@@ -1,0 +1,140 @@
+"""``voxbus up``: NATS and all services on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+from voxbus.devkit import terminal
+from voxbus.devkit.children import ChildFailed
+from voxbus.devkit.nats_server import NatsServerError
+from voxbus.devkit.stack import SERVICES, Stack
+
+NATS_PORT = 4222
+
+_LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
+_KNOWN = ("time", "level", "service", "logger", "message", "worker", "traceback")
+
+
+DESCRIPTION = (
+    "Runs everything a call needs, with one log. Settings come from the environment. ctrl-C drains: calls are handed "
+    "over or finished; a second ctrl-C ends everything at once."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    for service in SERVICES:
+        parser.add_argument(
+            f"--{service}", type=int, default=1, metavar="N", help=f"processes of {service} (default: 1)"
+        )
+    parser.add_argument(
+        "--nats-port", type=int, default=NATS_PORT, help="of our NATS server (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=Path("var/up"),
+        help="for logs and the store of NATS (default: %(default)s)",
+    )
+
+
+def gateway_port() -> str:
+    return os.environ.get("GATEWAY_PORT") or "8080"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    counts = {service: getattr(arguments, service) for service in SERVICES}
+    stack = Stack(
+        counts=counts,
+        env={"GATEWAY_PORT": gateway_port()},
+        directory=arguments.directory.resolve(),
+        nats_url=os.environ.get("NATS_URL", ""),
+        nats_port=arguments.nats_port,
+        on_line=lambda name, text: print(f"{terminal.service(name)} {readable(text)}", flush=True),
+    )
+    try:
+        asyncio.run(_up(stack))
+    except (ChildFailed, NatsServerError) as error:
+        print(f"voxbus up: {error}")
+        return 1
+    return 0
+
+
+async def _up(stack: Stack) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)  # children die with us
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    starting = asyncio.create_task(stack.__aenter__())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait((starting,))
+        return
+    await starting
+    try:
+        print(terminal.coloured(hello(stack), "bold"), flush=True)
+        keepers = [asyncio.create_task(_keep(stack, name)) for name in stack.children]
+        await stopping
+        print("draining; once more to end at once", flush=True)
+        for keeper in keepers:
+            keeper.cancel()
+    finally:
+        await stack.stop()
+
+
+async def _keep(stack: Stack, name: str) -> None:
+    """Starts a process again that ended by itself, as an orchestrator would."""
+    pause_s = 1.0
+    while True:
+        status = await stack.children[name].wait()
+        print(f"{terminal.service(name)} ended with status {status}; starting it again", flush=True)
+        await asyncio.sleep(pause_s)
+        try:
+            await stack.restart(name)
+            pause_s = 1.0
+        except ChildFailed:  # its last words are on the screen already
+            pause_s = min(pause_s * 2, 30.0)
+
+
+def hello(stack: Stack) -> str:
+    """What to do next."""
+    public = os.environ.get("PUBLIC_URL", "").rstrip("/")
+    lines = [f"voxbus is up; NATS at {stack.nats_url}, logs in {stack.directory}"]
+    for url in stack.gateway_urls:
+        lines.append(f"gateway: {url}")
+    if public:
+        lines.append(f"Voice URL of your number: {public}/twilio/voice   (POST)")
+        lines.append(f"status callback:          {public}/twilio/status  (POST)")
+    else:
+        lines.append(
+            "No telephone reaches this machine yet: open a tunnel to the gateway, set PUBLIC_URL to its https"
+        )
+        lines.append("address, and give your number the Voice URL PUBLIC_URL/twilio/voice.")
+    lines.append("A call without a telephone: voxbus call. What is missing: voxbus doctor.")
+    return "\n".join(lines)
+
+
+def readable(line: str) -> str:
+    """A JSON log line as text; any other as it is."""
+    try:
+        fields = json.loads(line)
+        message, level = fields["message"], fields["level"]
+    except (ValueError, KeyError, TypeError):
+        return line
+    more = "".join(f" {name}={value}" for name, value in fields.items() if name not in _KNOWN)
+    text = f"{str(fields.get('time', ''))[11:23]} {level:<7} {message}{more}"
+    if "traceback" in fields:
+        text += f"\n{fields['traceback']}"
+    return terminal.coloured(text, _LEVEL_COLOURS[level]) if level in _LEVEL_COLOURS else text

@@ -1,0 +1,1 @@
+"""What is configured here, and what is missing, capability by capability."""
