@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from voxbus.devkit.bench import common
+from voxbus.devkit.bench.__main__ import all_cases
 from voxbus.devkit.bench.timing import Case, Timing, measure, table
 
 
@@ -26,9 +26,9 @@ def test_the_table_has_a_line_for_each() -> None:
     assert lines[2].split() == ["slow", "2.00", "ms", "1.00", "ms", "500"]
 
 
-@pytest.mark.parametrize("name", [case.name for case in common.cases()])
+@pytest.mark.parametrize("name", [case.name for case in all_cases()])
 def test_every_operation_runs(name: str) -> None:
-    (case,) = [case for case in common.cases() if case.name == name]
+    (case,) = [case for case in all_cases() if case.name == name]
     assert case.operation() is not None
 
 

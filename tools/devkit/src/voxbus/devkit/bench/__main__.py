@@ -7,17 +7,33 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import sys
+from typing import Final
 
-from voxbus.devkit.bench import common
-from voxbus.devkit.bench.timing import measure, table
+from voxbus.devkit.bench.timing import Case, measure, table
+
+#: A module each, with ``cases()``. Those of services need the service to be installed.
+SUITES: Final = ("common", "gateway")
+
+
+def all_cases() -> list[Case]:
+    cases: list[Case] = []
+    for suite in SUITES:
+        try:
+            module = importlib.import_module(f"voxbus.devkit.bench.{suite}")
+        except ModuleNotFoundError as missing:
+            print(f"{suite}: {missing.name} is not installed", file=sys.stderr)
+        else:
+            cases += module.cases()
+    return cases
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m voxbus.devkit.bench", description=__doc__)
     parser.add_argument("only", nargs="?", default="", help="run the operations whose name contains this")
     only = parser.parse_args().only
-    cases = [case for case in common.cases() if only in case.name]
+    cases = [case for case in all_cases() if only in case.name]
     if not cases:
         print(f"no operation is called anything like {only!r}", file=sys.stderr)
         return 1
