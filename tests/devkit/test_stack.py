@@ -21,7 +21,7 @@ from voxbus.devkit.stack import Stack
 READY = """
 import json, signal, sys, time
 print("starting up", file=sys.stderr)
-print(json.dumps({"message": "listening", "http_port": 8123}), file=sys.stderr)
+print(json.dumps({"message": "listening", "port": 8123}), file=sys.stderr)
 print(json.dumps({"message": "ready", "metrics_port": 9123}), file=sys.stderr, flush=True)
 signal.pause()
 """

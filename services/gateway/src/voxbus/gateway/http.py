@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,8 @@ from voxbus.gateway.switchboard import ALIASES, STREAM_PATH, Switchboard, refuse
 from voxbus.gateway.webhooks import Asked, Webhooks
 
 MAX_BODY_BYTES: Final = 65_536
+
+_NONCE: Final = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
 def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
@@ -82,8 +85,9 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
         return Response(status_code=204)
 
     @app.get("/health")
-    async def health() -> Response:
-        return PlainTextResponse("OK")
+    async def health(nonce: str = "") -> Response:
+        # Whoever asks under the public URL learns from the nonce that it leads here, and not to somebody else's "OK".
+        return PlainTextResponse("OK", headers={"X-Voxbus-Nonce": nonce} if _NONCE.fullmatch(nonce) else None)
 
     @app.get("/ready")
     async def ready() -> Response:

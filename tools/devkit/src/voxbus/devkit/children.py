@@ -156,5 +156,8 @@ class Child:
         with contextlib.suppress(ValueError):
             fields = json.loads(line)
             self._fields |= {name: value for name, value in fields.items() if name.endswith("_port")}
-            if fields.get("message") == "ready":
-                self._ready.set()
+            match fields.get("message"):
+                case "listening":
+                    self._fields["http_port"] = fields["port"]
+                case "ready":
+                    self._ready.set()

@@ -1,0 +1,27 @@
+"""What anybody may ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.gateway.conftest import Running
+
+
+async def test_health(gateway: Running) -> None:
+    response = await gateway.http.get(f"{gateway.url}/health")
+    assert (response.status_code, response.text) == (200, "OK")
+    assert "x-voxbus-nonce" not in response.headers
+
+
+async def test_a_nonce_comes_back(gateway: Running) -> None:
+    assert (await gateway.http.get(f"{gateway.url}/health?nonce=4f0A")).headers["x-voxbus-nonce"] == "4f0A"
+
+
+@pytest.mark.parametrize("nonce", ["", "a%0d%0aSet-Cookie:x", "a" * 65, "%C3%A9"])
+async def test_what_is_no_nonce_does_not(gateway: Running, nonce: str) -> None:
+    response = await gateway.http.get(f"{gateway.url}/health?nonce={nonce}")
+    assert (response.status_code, response.text) == (200, "OK")
+    assert "x-voxbus-nonce" not in response.headers
