@@ -1,0 +1,208 @@
+"""Reads the stream of a chat completion: bytes to payloads, payloads to deltas, errors to ProviderErrors.
+
+Tolerant where servers differ (PROTOCOLS: OpenAI, Together, Cloudflare): usage comes in a chunk without choices, an
+error may come inside a 200, content may be a number, ``finish_reason`` may be ``eos``, arguments may be an object.
+Strict where text would be lost: a payload that is not JSON, and a stream that ends before the reply has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from voxbus.common.errors import ProviderError
+
+_MAX_EVENT_BYTES: Final = 1 << 20
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+_FINISHED: Final[dict[str, FinishReason]] = {
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+#: Types and codes of a 429 that another try will not change: OpenAI's, and Cloudflare's spent allocation (3036).
+_SPENT: Final = frozenset(
+    """
+    insufficient_quota credit_balance_exhausted organization_usage_limit_exceeded organization_spend_limit_exceeded
+    project_spend_limit_exceeded billing_hard_limit_reached 3036
+    """.split()  # noqa: SIM905 - a list of words
+)
+
+
+class SseParser:
+    """Server-sent events: bytes in, the ``data`` of complete events out.
+
+    Lines end as the specification says and nowhere else: a U+2028 inside a JSON string is text.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> list[str]:
+        self._rest += chunk
+        if len(self._rest) > _MAX_EVENT_BYTES:
+            raise ProviderError("malformed", "an event of more than a megabyte")
+        # A "\r" at the end may be half of a "\r\n": it waits.
+        held = b"\r" if self._rest.endswith(b"\r") else b""
+        *lines, rest = _LINE_END.split(self._rest.removesuffix(b"\r"))
+        self._rest = rest + held
+        return [event for line in lines for event in self._take(line)]
+
+    def flush(self) -> list[str]:
+        """The last event of a stream that forgot its empty line."""
+        rest, self._rest = self._rest.removesuffix(b"\r"), b""
+        return [*self._take(rest), *self._take(b"")]
+
+    def _take(self, line: bytes) -> Iterator[str]:
+        if not line:
+            data, self._data = b"\n".join(self._data), []
+            if data:
+                yield data.decode("utf-8", "replace")
+        elif line.startswith(b"data:"):
+            self._data.append(line[5:].removeprefix(b" "))
+
+
+@dataclass
+class _Tool:
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    name: str
+    arguments: dict[str, str]
+
+
+class ReplyReader:
+    """One reply. ``read`` gives the text of each payload; the rest is there at the end."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.finish: FinishReason | None = None
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self._tools: dict[int, _Tool] = {}
+
+    def read(self, payload: str) -> str:
+        """Raises ProviderError for an error in place of a chunk, and for what is no chunk at all."""
+        if payload.strip() == "[DONE]":
+            self.done = True
+            return ""
+        try:
+            chunk = json.loads(payload)
+        except ValueError:
+            raise ProviderError("malformed", "a chunk that is not JSON") from None
+        if not isinstance(chunk, dict):
+            raise ProviderError("malformed", "a chunk that is not an object")
+        if chunk.get("error"):
+            raise error_in(chunk, status=0)
+        self._take_usage(chunk.get("usage"))
+        return "".join(self._take_choice(choice) for choice in _list(chunk.get("choices")))
+
+    def tool_calls(self) -> list[Call]:
+        """Raises ProviderError when the arguments of one are not an object."""
+        return [Call(tool.name, _arguments(tool.arguments)) for _, tool in sorted(self._tools.items())]
+
+    def _take_usage(self, usage: Any) -> None:
+        if isinstance(usage, dict):
+            self.input_tokens = _int(usage.get("prompt_tokens"))
+            self.output_tokens = _int(usage.get("completion_tokens"))
+
+    def _take_choice(self, choice: Any) -> str:
+        if not isinstance(choice, dict) or _int(choice.get("index")):
+            return ""
+        reason = choice.get("finish_reason")
+        if reason:
+            self.finish = _FINISHED.get(str(reason), "stop")
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            return ""
+        for position, call in enumerate(_list(delta.get("tool_calls"))):
+            if isinstance(call, dict):
+                index = call.get("index")
+                self._take_tool(position if index is None else _int(index), call.get("function"))
+        if delta.get("function_call"):  # the older form
+            self._take_tool(0, delta["function_call"])
+        return _text(delta.get("content"))
+
+    def _take_tool(self, index: int, function: Any) -> None:
+        if not isinstance(function, dict):
+            return
+        tool = self._tools.setdefault(index, _Tool())
+        tool.name = tool.name or str(function.get("name") or "")
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            tool.arguments = json.dumps(arguments)
+        elif arguments is not None:
+            tool.arguments += str(arguments)
+
+
+def error_in(body: Any, *, status: int) -> ProviderError:
+    """What an error body means. ``status``: of the response; 0 inside a stream. The message holds codes only: what the
+    server wrote may quote the request.
+    """
+    error = body.get("error") if isinstance(body, dict) else None
+    if error is None and isinstance(body, dict) and _list(body.get("errors")):  # Cloudflare's envelope
+        error = body["errors"][0]
+    error = error if isinstance(error, dict) else {}
+    names = [str(error[key]) for key in ("type", "code") if isinstance(error.get(key), str | int)]
+    codes = [name for name in names if re.fullmatch(r"[\w.-]{1,64}", name)]
+    cause, retry = _cause(status or _status(codes), codes)
+    return ProviderError(cause, " ".join([cause, *([str(status)] if status else []), *codes]), retry=retry)
+
+
+def _status(codes: list[str]) -> int:
+    """The status that an error inside a stream would have had."""
+    for code in codes:
+        if re.fullmatch(r"[45]\d\d", code):
+            return int(code)
+    named = {"rate_limit": 429, "overloaded": 503, "auth": 401, "permission": 403, "invalid_request": 400}
+    return next((status for code in codes for name, status in named.items() if name in code), 500)
+
+
+def _cause(status: int, codes: list[str]) -> tuple[str, bool]:
+    if status == 402 or _SPENT.intersection(codes):
+        return "quota", False
+    match status:
+        case 429:
+            return "rate_limited", True
+        case 401 | 403:
+            return "auth", False
+        case 408 | 504:
+            return "timeout", True
+        case 503 | 529:
+            return "overloaded", True
+        case 404:
+            return "not_found", False
+    return ("server_error", True) if status >= 500 else ("bad_request", False)
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):  # parts
+        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
+    return "" if content is None else str(content)
+
+
+def _arguments(text: str) -> dict[str, str]:
+    try:
+        arguments = json.loads(text or "{}")
+    except ValueError:
+        raise ProviderError("malformed", "tool arguments that are not JSON") from None
+    if not isinstance(arguments, dict):
+        raise ProviderError("malformed", "tool arguments that are no object")
+    return {str(name): _text(value) for name, value in arguments.items()}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _int(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) else 0

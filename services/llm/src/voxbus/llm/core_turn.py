@@ -1,0 +1,121 @@
+"""What to do with a job: pure decisions over the log.
+
+job                                             what is done
+----------------------------------------------  -----------------------------------------------------------
+older than 15 s, or the call has ended          nothing
+not in the fold (void), withdrawn, superseded   nothing
+its reply has ended already                     nothing
+started, inbound                                the greeting, 250 ms after the event
+started, outbound                               nothing: the callee speaks first
+utterance 1 of an outbound call                 the greeting
+backchannel                                     nothing
+time limit                                      goodbye, hang up
+nobody spoke, for the first and second time     the agent's no_input lines
+nobody spoke, again                             goodbye, hang up
+speech without words                            the agent's no_words lines
+words                                           a provider is asked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from voxbus.common.agents import Agent
+from voxbus.common.events import Started, Utterance
+from voxbus.common.fold import CallState
+from voxbus.llm.core_messages import silences
+
+MAX_AGE_S: Final = 15.0
+#: So that the first word is not lost while the line opens.
+GREETING_DELAY_S: Final = 0.25
+#: The caller is asked this often whether anybody is there.
+REPROMPTS: Final = 2
+
+SkipReason = Literal["stale", "ended", "void", "superseded", "answered", "outbound", "backchannel"]
+
+
+@dataclass(frozen=True)
+class Skip:
+    reason: SkipReason
+
+
+@dataclass(frozen=True)
+class Say:
+    """A line of the agent's own. ``hangup``: the reason for hanging up once it was heard. ``at_s``: not before."""
+
+    turn: int
+    attempt: int
+    line: str
+    hangup: str = ""
+    at_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A provider answers. ``final``: False while the utterance is a guess: nothing may be done that has effects."""
+
+    turn: int
+    attempt: int
+    final: bool
+
+
+Decision = Skip | Say | Ask
+
+
+def decide(job: Started | Utterance, state: CallState, age_s: float) -> Decision:
+    """``state``: the fold of the log as it is now, the job's own event included. ``age_s``: since it was stored."""
+    if age_s > MAX_AGE_S:
+        return Skip("stale")
+    if state.ended is not None:
+        return Skip("ended")
+    if state.started is None:
+        return Skip("void")
+    agent = state.started.agent
+    return _greet(job, state, agent) if isinstance(job, Started) else _answer(job, state, agent)
+
+
+def _greet(job: Started, state: CallState, agent: Agent) -> Decision:
+    if job.direction == "outbound":
+        return Skip("outbound")
+    if not state.is_current(1, 0):
+        return Skip("superseded")
+    greeted = state.turns.get(1)
+    if greeted is not None and greeted.reply_ended is not None:
+        return Skip("answered")
+    return Say(1, 0, agent.lines.greeting, at_s=state.started_s + GREETING_DELAY_S)
+
+
+def _answer(job: Utterance, state: CallState, agent: Agent) -> Decision:
+    if job.backchannel:
+        return Skip("backchannel")
+    turn = state.turns.get(job.turn)
+    if not state.is_current(job.turn, job.attempt):
+        return Skip("superseded")
+    if turn is None or turn.utterance != job:
+        return Skip("void")
+    if turn.reply_ended is not None:
+        return Skip("answered")
+    say = Say(job.turn, job.attempt, "")
+    if job.ended_by == "time_limit":
+        return _with(say, agent.lines.goodbye, "time_limit")
+    if job.turn == 1 and state.started is not None and state.started.direction == "outbound":
+        return _with(say, agent.lines.greeting)
+    if job.text:
+        return Ask(job.turn, job.attempt, final=turn.confirmed)
+    if job.ended_by != "no_input":
+        return _with(say, _nth(agent.lines.no_words, silences(state, job.turn, "no_words"), agent))
+    asked = silences(state, job.turn, "no_input")
+    if asked >= REPROMPTS:
+        return _with(say, agent.lines.goodbye, "no_input")
+    return _with(say, _nth(agent.lines.no_input, asked, agent))
+
+
+def _with(say: Say, line: str, hangup: str = "") -> Say:
+    return Say(say.turn, say.attempt, line, hangup)
+
+
+def _nth(lines: Sequence[str], n: int, agent: Agent) -> str:
+    """The last one again when there are not so many; something must be said in any case."""
+    return lines[min(n, len(lines) - 1)] if lines else agent.lines.fallback

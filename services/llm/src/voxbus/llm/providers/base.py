@@ -1,0 +1,67 @@
+"""What every provider of replies looks like, and the words it is spoken to in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from voxbus.common.agents import Agent
+from voxbus.llm.core_dialogue import Said
+from voxbus.llm.core_messages import Message
+
+
+@dataclass(frozen=True)
+class Request:
+    """``messages`` for a model, ``conversation`` (all that the caller said, unbounded) for the scripted dialogue."""
+
+    agent: Agent
+    messages: tuple[Message, ...]
+    conversation: tuple[Said, ...]
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A whole call: its arguments have all arrived and are of the right form."""
+
+    name: str
+    arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Usage:
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Why the reply ended: all of its text and tool calls came before. At most usage follows."""
+
+    reason: Literal["stop", "length", "tool_calls", "content_filter"] = "stop"
+
+
+Delta = Text | ToolCall | Usage | Finish
+
+
+class Provider(Protocol):
+    """``deterministic``: the same request gives the same reply, so that one that broke off can be said again from the
+    beginning and what is in the log already left out.
+    """
+
+    name: str
+    deterministic: bool
+
+    def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """The reply as it comes. Raises ProviderError; a stream that ends without ``Finish`` was cut off.
+
+        Deadlines are the caller's: it closes the generator, and with it goes the request.
+        """
+
+    async def close(self) -> None: ...

@@ -1,0 +1,150 @@
+"""The LLM worker: takes ``started`` and ``utterance`` jobs, writes ``sentence``s and what follows from them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import assert_never
+
+from voxbus.common.bus import Bus, Follower
+from voxbus.common.bus.jobs import Job, JobRunner
+from voxbus.common.events import Event, Started, Stored, Utterance
+from voxbus.common.fold import CallState, fold
+from voxbus.common.logs import get_logger
+from voxbus.common.speech import spoken
+from voxbus.llm import metrics
+from voxbus.llm.answering import Answering
+from voxbus.llm.core_turn import GREETING_DELAY_S, Ask, Decision, Say, Skip, decide
+from voxbus.llm.limits import Limits
+from voxbus.llm.live import KINDS, LiveTurn, LiveTurns
+from voxbus.llm.providers import Providers
+from voxbus.llm.settings import LlmSettings
+from voxbus.llm.writer import Overtaken, ReplyWriter
+
+#: A reply is taken up again when the log changed under it; it does not change more often than this.
+_ROUNDS = 4
+
+log = get_logger(__name__)
+
+
+class LlmService:
+    def __init__(self, settings: LlmSettings, bus: Bus) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._providers = Providers(settings)
+        limits = Limits(silence_s=settings.llm_first_token_ms / 1000, reply_s=settings.llm_reply_ms / 1000)
+        self._answering = Answering(self._providers, limits, settings.llm_model)
+        self._live = LiveTurns()
+        self._follower: Follower | None = None
+        self._runner = JobRunner(
+            bus, "llm", self._handle, capacity=settings.llm_turns, on_failure=self._failed
+        )
+        metrics.IN_WORK.set_function(lambda: len(self._live))
+
+    async def start(self) -> None:
+        log.info("provider", provider=self._settings.provider, why=self._settings.why)
+        self._follower = await self._bus.follow(self._live.hear, KINDS)
+        await self._runner.start()
+
+    async def drain(self) -> None:
+        """Replies that are being made are finished: they take less time than a drain has."""
+        await self._runner.drain(self._settings.drain_seconds)
+        if self._follower is not None:
+            await self._follower.close()
+        await self._providers.close()
+
+    async def _handle(self, job: Job) -> None:
+        received_s = time.monotonic()
+        event = job.event
+        match event:
+            case Started():
+                live = self._live.enter(event.call, 1, 0)
+            case Utterance():
+                if event.backchannel:
+                    metrics.SKIPPED.labels("backchannel").inc()
+                    return
+                live = self._live.enter(event.call, event.turn, event.attempt)
+            case _:
+                await job.refuse("no job for this worker")
+                return
+        try:
+            await self._work(job, event, live, received_s)
+        finally:
+            self._live.leave(live)
+
+    async def _work(self, job: Job, event: Started | Utterance, live: LiveTurn, received_s: float) -> None:
+        """Decides, acts, and decides again when the log changed meanwhile."""
+        begun: ReplyWriter | None = None
+        for _ in range(_ROUNDS):
+            news, live.news = live.news, 0
+            state = fold(await self._read(event.call, max(job.stored.sequence, news)))
+            decision = decide(event, state, time.time() - job.stored.time_s)
+            if isinstance(decision, Skip):
+                await self._skip(decision, begun)
+                return
+            writer = begun = self._writer(event, decision, state, live, received_s)
+            try:
+                if await live.run(self._act(job, decision, state, live, writer)):
+                    return
+            except Overtaken:
+                if job.lapsed:  # whoever holds the job now goes on with it
+                    return
+            else:
+                metrics.STOPPED.inc()
+        log.warning("a reply was given up: its log kept changing", call_sid=event.call, turn=live.turn)
+
+    async def _read(self, call: str, at_least: int) -> list[Stored]:
+        """The whole log as it is now; the event of sequence ``at_least`` is in it."""
+        events = await self._bus.read_log(call)
+        if not any(stored.sequence == at_least for stored in events):
+            # A replica that is behind answered; asked for this sequence it is asked until it has it.
+            events = await self._bus.read_log(call, through=at_least)
+        return events
+
+    async def _skip(self, skip: Skip, begun: ReplyWriter | None) -> None:
+        metrics.SKIPPED.labels(skip.reason).inc()
+        if begun is not None and skip.reason == "superseded":
+            await begun.end("cancelled")
+
+    def _writer(
+        self, event: Event, decision: Say | Ask, state: CallState, live: LiveTurn, received_s: float
+    ) -> ReplyWriter:
+        assert state.started is not None
+        turn = state.turns.get(decision.turn)
+        sentences = turn.sentences if turn is not None else {}
+        published = [sentences[index].event.text for index in range(len(sentences)) if index in sentences]
+        return ReplyWriter(self._bus, live, event.trace, state.started.agent.voice, published, received_s)
+
+    async def _act(
+        self, job: Job, decision: Decision, state: CallState, live: LiveTurn, writer: ReplyWriter
+    ) -> None:
+        match decision:
+            case Say():
+                await self._say(job, decision, state, writer)
+            case Ask():
+                await self._answering.answer(job, decision, state, live, writer)
+            case Skip():
+                raise AssertionError("nothing to do was decided before")
+            case _:
+                assert_never(decision)
+
+    async def _say(self, job: Job, say: Say, state: CallState, writer: ReplyWriter) -> None:
+        """A line of the agent's own. What of it is in the log already was said by whoever had the job before."""
+        assert state.started is not None
+        # Clocks of two machines differ; the delay never grows by that.
+        delay_s = min(say.at_s - time.time(), GREETING_DELAY_S)
+        if delay_s > 0:
+            job.progress(for_s=delay_s + 1.0)
+            await asyncio.sleep(delay_s)
+        said = len(writer.published)
+        for text in spoken(say.line, state.started.agent.language)[said:]:
+            job.progress()
+            await writer.say(text)
+        if say.hangup:
+            await writer.hang_up(say.hangup)
+        await writer.end("complete")
+
+    @staticmethod
+    def _failed(job: Job, error: Exception) -> None:
+        metrics.JOB_FAILURES.inc()
+        log.exception("a job failed and was handed over", error, call_sid=job.event.call)

@@ -1,0 +1,128 @@
+"""Writes one reply into the log, sentence by sentence."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from voxbus.common.agents import Voice
+from voxbus.common.bus import Bus
+from voxbus.common.errors import Conflict
+from voxbus.common.events import (
+    Event,
+    HangupRequested,
+    ReplyEnded,
+    Sentence,
+    ToolCalled,
+    ToolReturned,
+    TransferRequested,
+)
+from voxbus.llm import metrics
+from voxbus.llm.live import LiveTurn
+
+EndReason = Literal["complete", "fallback", "cancelled", "takeover", "length"]
+
+
+@dataclass(frozen=True)
+class By:
+    """Who made the reply, and what it cost; nobody for the agent's own lines."""
+
+    provider: str = ""
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class _Of(TypedDict):
+    """What every event of a reply carries."""
+
+    call: str
+    trace: str
+    turn: int
+    attempt: int
+
+
+class Overtaken(Exception):
+    """Somebody else has written into this reply: what they said has to be read before anything is added."""
+
+
+class ReplyWriter:
+    """``published``: the sentences of the reply that are in the log already. ``received_s`` is monotonic.
+
+    All but ``end`` raise Stopped when the call has gone on without this reply.
+    """
+
+    def __init__(
+        self, bus: Bus, live: LiveTurn, trace: str, voice: Voice, published: list[str], received_s: float
+    ) -> None:
+        self._bus = bus
+        self._live = live
+        self._of: _Of = {"call": live.call, "trace": trace, "turn": live.turn, "attempt": live.attempt}
+        self._voice = voice
+        self._received_s = received_s
+        self._first_token_ms = 0.0
+        self.published = published
+
+    def elapsed_ms(self) -> float:
+        """Since the job was received."""
+        return (time.monotonic() - self._received_s) * 1000
+
+    def first_token(self) -> None:
+        if not self._first_token_ms:
+            self._first_token_ms = self.elapsed_ms()
+            metrics.FIRST_TOKEN_MS.observe(self._first_token_ms)
+
+    async def say(self, text: str, *, fallback: bool = False, cause: str = "") -> None:
+        """Raises Overtaken when the log holds another sentence at this place."""
+        ready_ms = self.elapsed_ms()
+        sentence = Sentence(
+            **self._of, index=len(self.published), text=text, voice=self._voice, fallback=fallback, cause=cause,
+            first_token_ms=self._first_token_ms, ready_ms=ready_ms,
+        )  # fmt: skip
+        try:
+            await self._bus.append(sentence)
+        except Conflict:
+            stored = await self._bus.stored(sentence)
+            if stored is None or not isinstance(stored.event, Sentence) or stored.event.text != text:
+                raise Overtaken from None
+        self.published.append(text)
+        metrics.SENTENCE_READY_MS.observe(ready_ms)
+        self._live.check()
+
+    async def tool(self, index: int, name: str, arguments: dict[str, str], *, ok: bool, result: str) -> None:
+        """A built-in tool takes no time: called and returned are stored together."""
+        called = ToolCalled(
+            **self._of, index=index, name=name, arguments=json.dumps(arguments, sort_keys=True)
+        )
+        returned = ToolReturned(**self._of, index=index, name=name, ok=ok, result=result)
+        await self._add(called)
+        await self._add(returned)
+
+    async def hang_up(self, reason: str) -> None:
+        await self._add(HangupRequested(**self._of, reason=reason))
+
+    async def transfer(self, target: str) -> None:
+        await self._add(TransferRequested(**self._of, target=target))
+
+    async def end(self, reason: EndReason, by: By | None = None) -> None:
+        """The last event of a reply, whatever it was: a job that comes back sees by it that nothing is left to do."""
+        by = by or By()
+        ended = ReplyEnded(
+            **self._of, sentences=len(self.published), reason=reason, provider=by.provider, model=by.model,
+            input_tokens=by.input_tokens, output_tokens=by.output_tokens, total_ms=self.elapsed_ms(),
+        )  # fmt: skip
+        await self._append(ended)
+        metrics.REPLIES.labels(reason).inc()
+
+    async def _add(self, event: Event) -> None:
+        await self._append(event)
+        self._live.check()
+
+    async def _append(self, event: Event) -> None:
+        """One that is there already is as good: who wrote it had the same reason."""
+        try:
+            await self._bus.append(event)
+        except Conflict:
+            metrics.WRITTEN_BEFORE.inc()
