@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
@@ -53,8 +53,8 @@ class MediaSocket(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # A cast and no check: uvloop's transports are none of asyncio's classes, though they have all their methods.
+        self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)  # type: ignore[arg-type]  # uvicorn's set is annotated with its own protocols
 
     def data_received(self, data: bytes) -> None:
