@@ -1,0 +1,245 @@
+"""One call in this worker's hands: frames in, events out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from voxbus.common import events as ev
+from voxbus.common import subjects
+from voxbus.common.bus import Bus, Subscription, not_ended, under
+from voxbus.common.codec import unpack_audio_in
+from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, ProviderError
+from voxbus.common.events import Event, Stored
+from voxbus.common.fold import CallState
+from voxbus.common.logs import get_logger
+from voxbus.common.telemetry import counter, histogram_ms
+from voxbus.stt.core_frames import FrameLine, frames_to_drop_ms
+from voxbus.stt.core_rules import Rules
+from voxbus.stt.core_speech import WINDOW_MS, Window
+from voxbus.stt.core_turns import (
+    CancelRecognition,
+    FinishRecognition,
+    Output,
+    StartRecognition,
+    TurnTaker,
+)
+from voxbus.stt.recognizer import Recognition, Recognizer, Transcript
+from voxbus.stt.ticker import Ticker
+
+log = get_logger(__name__)
+
+TURNS = counter("stt_turns", "Turns of callers that ended, by why.", "ended_by")
+DROPPED = counter("stt_frames_dropped", "Caller frames that were not heard, by why.", "why")
+FAILURES = counter("stt_recognition_failures", "Recognitions that failed, by cause.", "cause")
+RECOGNITION = histogram_ms("stt_recognition", "End of a turn to its text.")
+
+#: The longest that a caller's line may be silent (no frames at all) before the call is taken for lost.
+LINE_LOST_S = 15.0
+
+
+class Call:
+    """Owns a call from ``attached`` until it ends, or somebody else holds it. ``over`` is set then.
+
+    A Listener of the ticker: next_window and on_probability are the path of every 32 ms of audio.
+    """
+
+    def __init__(
+        self, bus: Bus, ticker: Ticker, recognizer: Recognizer, rules: Rules, row: int, state: CallState
+    ) -> None:
+        assert state.started is not None
+        self.row = row
+        self.over = asyncio.Event()
+        self.sid = state.started.call
+        self._bus = bus
+        self._ticker = ticker
+        self._recognizer = recognizer
+        self._rules = rules
+        self._agent = state.started.agent
+        self._state = state
+        self._line = FrameLine()
+        self._replayed = False
+        self._caught_up = (
+            False  # audio that is older than a second is a replay until its end was reached once
+        )
+        self._early: list[bytes] = []  # live frames that arrive while older ones are replayed
+        self._taker: TurnTaker | None = None
+        self._holder = 0
+        self._window_start_ms = 0
+        self._recognition: Recognition | None = None
+        self._outbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._finished: asyncio.Queue[tuple[Recognition, float]] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._audio: Subscription | None = None
+        self._heard_at_s = time.monotonic()
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    async def attach(self, worker: str, nonce: str) -> None:
+        """Takes the call: from here on our events count and those of a holder before us do not."""
+        self._holder = await self._bus.append(ev.Attached(call=self.sid, worker=worker, nonce=nonce))
+        said = [u.end_media_ms for u in self._state.utterances()]
+        after_ms = max(said, default=0)
+        self._taker = TurnTaker(
+            self.sid, self._holder, self._rules, self._state, after_ms=after_ms, now_ms=after_ms
+        )
+        self._tasks = [
+            asyncio.create_task(self._publish(), name="publish"),
+            asyncio.create_task(self._transcribe(), name="transcribe"),
+        ]
+        self._audio = await self._bus.audio.subscribe(subjects.audio_in(self.sid), self._on_frame)
+        try:
+            await self._bus.audio.request_many(subjects.audio_replay(self.sid), self._put)
+        except BusUnavailable as error:
+            # No gateway has the call just now; when one has it again, its frames simply come.
+            log.info("no replay", call_sid=self.sid, error=error)
+        self._replayed = True
+        early, self._early = self._early, []
+        for data in early:
+            self._put(data)
+
+    async def close(self) -> None:
+        """Stops at once. Nothing more is published."""
+        self.over.set()
+        self._ticker.forget(self)
+        if self._audio is not None:
+            await self._audio.close()
+        if self._recognition is not None:
+            self._recognition.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def on_event(self, stored: Stored) -> None:
+        """A later event of the log."""
+        if not self._state.apply(stored):
+            return
+        event = stored.event
+        if isinstance(event, ev.Ended) or (
+            isinstance(event, ev.Attached) and 0 < self._holder < stored.sequence
+        ):
+            self.over.set()
+        elif isinstance(event, ev.Dtmf) and self._taker is not None:
+            self._do(self._taker.digit(event.digit, event.media_ms))
+
+    async def watch(self) -> None:
+        """Called now and then: a line without any frames does not stay forever."""
+        if self.over.is_set() or time.monotonic() - self._heard_at_s < LINE_LOST_S:
+            return
+        reason: ev.EndReason = "connection_lost"
+        if self._state.transfer is not None:
+            reason = "transferred"
+        elif self._state.hangup is not None:
+            reason = "agent_hung_up"
+        log.info("no audio comes any more", call_sid=self.sid, reason=reason)
+        self._heard_at_s = time.monotonic()
+        try:
+            await self._bus.append(ev.Ended(call=self.sid, reason=reason), only_if=not_ended(self.sid))
+        except (Conflict, ConditionFailed):
+            self.over.set()
+
+    # -- audio -------------------------------------------------------------------------------------------------
+
+    def _on_frame(self, data: bytes) -> None:
+        if self._replayed:
+            self._put(data)
+        else:
+            self._early.append(data)
+
+    def _put(self, data: bytes) -> None:
+        line = self._line
+        if not line.put(unpack_audio_in(data)):
+            return
+        self._heard_at_s = time.monotonic()
+        if line.backlog_ms() >= WINDOW_MS:
+            self._ticker.ready(self)
+
+    def next_window(self) -> bytes | None:
+        if self.over.is_set():
+            return None
+        line = self._line
+        if self._caught_up and (late_ms := frames_to_drop_ms(line.backlog_ms())):
+            line.skip(late_ms)
+            self._lost(late_ms // 20, "late")
+        window = line.window()
+        if window is None:
+            self._caught_up = self._replayed
+            return None
+        self._window_start_ms, audio = window
+        if self._recognition is not None:
+            self._recognition.feed(audio)
+        return audio
+
+    def on_probability(self, probability: float) -> None:
+        assert self._taker is not None
+        if self._line.missing_frames:
+            self._lost(self._line.missing_frames, "missing")
+            self._line.missing_frames = 0
+        start_ms = self._window_start_ms
+        turn, sentence = self._line.audible
+        window = Window(probability, start_ms, start_ms + WINDOW_MS, turn, sentence)
+        if outputs := self._taker.window(window, time.time() - self._state.started_s):
+            self._do(outputs)
+
+    def _lost(self, frames: int, why: str) -> None:
+        assert self._taker is not None
+        self._taker.dropped_frames += frames
+        DROPPED.labels(why).inc(frames)
+
+    # -- decisions ---------------------------------------------------------------------------------------------
+
+    def _do(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case StartRecognition(from_ms=from_ms):
+                    self._recognition = self._recognizer.open(self._agent, self._on_partial)
+                    self._recognition.feed(self._line.since(from_ms))
+                case FinishRecognition():
+                    assert self._recognition is not None
+                    recognition, self._recognition = self._recognition, None
+                    self._finished.put_nowait((recognition, time.perf_counter()))
+                case CancelRecognition():
+                    if self._recognition is not None:
+                        self._recognition.cancel()
+                        self._recognition = None
+                case _:
+                    self._outbox.put_nowait(output)
+
+    def _on_partial(self, text: str) -> None:
+        if self.over.is_set() or self._taker is None:
+            return
+        self._bus.audio.publish(subjects.partial(self.sid), text.encode())
+        self._do(self._taker.partial(text))
+
+    async def _publish(self) -> None:
+        """One event after another: their order in the log is the order in which they were decided."""
+        while True:
+            event = await self._outbox.get()
+            try:
+                await self._bus.append(event, only_if=under(self._holder, self.sid))
+            except ConditionFailed:
+                log.info("somebody else holds the call", call_sid=self.sid)
+                self.over.set()
+                return
+            except Conflict:
+                # An earlier holder decided the same and died before it knew; its event is in the log, ours is void.
+                log.info("decided already", call_sid=self.sid, kind=event.kind)
+                continue
+            if isinstance(event, ev.Utterance) and not event.backchannel:
+                TURNS.labels(event.ended_by).inc()
+
+    async def _transcribe(self) -> None:
+        """The results of recognitions, in the order in which they were finished."""
+        assert self._taker is not None
+        while True:
+            recognition, finished_at_s = await self._finished.get()
+            try:
+                transcript = await recognition.finish()
+            except ProviderError as error:
+                # To the caller it is as if there had been no words: the agent asks again.
+                log.warning("recognition failed", call_sid=self.sid, cause=error.cause)
+                FAILURES.labels(error.cause).inc()
+                transcript = Transcript("", 0.0)
+            recognition_ms = (time.perf_counter() - finished_at_s) * 1000
+            RECOGNITION.observe(recognition_ms)
+            self._do(self._taker.transcript(transcript.text, transcript.confidence, recognition_ms))

@@ -1,0 +1,17 @@
+"""A call that kills whoever takes it must not go round for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: So many holders in a row, each of which lost the call within SHORT_S, are no coincidence. Neither a deploy that hands
+#: calls over nor a worker that is killed now and then looks like this.
+HOLDERS = 3
+SHORT_S = 5.0
+
+
+def is_poison(attached_s: Sequence[float], now_s: float) -> bool:
+    """``attached_s``: when the holders so far took the call (Unix time, in order)."""
+    ends = [*attached_s[1:], now_s]
+    lives = [end - start for start, end in zip(attached_s, ends, strict=True)]
+    return len(lives) >= HOLDERS and all(life < SHORT_S for life in lives[-HOLDERS:])

@@ -1,0 +1,79 @@
+"""One stretch of the caller's speech, from probabilities of 32 ms windows.
+
+start_prob  ......__######__####....      # voiced   _ between   . silence
+end_prob    ......        ^^   ^
+                  start_ms |   silence_from_ms: a voiced window takes it back
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WINDOW_MS = 32
+#: Less voice than this is a click on the line, nothing that anybody said.
+MIN_VOICED_MS = 3 * WINDOW_MS
+
+
+@dataclass(frozen=True)
+class Window:
+    """``probability`` of speech in [start_ms, end_ms) on the media clock, and what of the agent was audible then."""
+
+    probability: float
+    start_ms: int
+    end_ms: int
+    turn: int = 0
+    sentence: int = 0
+
+
+@dataclass
+class Speech:
+    """``over_agent``: it counts as speech over the agent. ``meant``: a barge-in was published for it.
+
+    ``announced``: there was enough of it to tell the others. ``spoken``: what the agent was saying when it began.
+    """
+
+    start_ms: int
+    over_agent: bool = False
+    meant: bool = False
+    announced: bool = False
+    spoken: tuple[int, int] = (0, 0)
+    voiced_ms: int = 0
+    voiced_over_agent_ms: int = 0
+    silence_from_ms: int | None = None
+    end_ms: int = 0
+
+    def take(self, window: Window, start_prob: float, end_prob: float) -> None:
+        if window.probability >= start_prob:
+            self.voiced_ms += WINDOW_MS
+            if self.over_agent:
+                self.voiced_over_agent_ms += WINDOW_MS
+            self.silence_from_ms = None
+            self.end_ms = window.end_ms
+        elif window.probability < end_prob and self.silence_from_ms is None:
+            self.silence_from_ms = self.end_ms = window.start_ms
+
+    def silence_ms(self, now_ms: int) -> int:
+        return 0 if self.silence_from_ms is None else now_ms - self.silence_from_ms
+
+
+class StrongRun:
+    """Counts strong windows in a row, the only thing that may interrupt an audible agent."""
+
+    def __init__(self, threshold: float, needed: int) -> None:
+        self._threshold = threshold
+        self._needed = needed
+        self.count = 0
+        self.start_ms = 0
+
+    def take(self, window: Window) -> bool:
+        """Whether this window completes the run."""
+        if window.probability < self._threshold:
+            self.count = 0
+            return False
+        if self.count == 0:
+            self.start_ms = window.start_ms
+        self.count += 1
+        return self.count >= self._needed
+
+    def reset(self) -> None:
+        self.count = 0

@@ -1,0 +1,34 @@
+"""What words tell: a backchannel, an echo of the agent, or something meant."""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
+
+#: So many words in a row that the agent is saying just now are its echo. One or two may well be an answer:
+#: "Tuesday" to "Shall I take Tuesday?".
+ECHO_WORDS = 3
+
+
+def words_of(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def is_backchannel(text: str, backchannels: tuple[str, ...]) -> bool:
+    """Whether all of it is listening noise ("mm-hm", "right", "okay okay")."""
+    known = {" ".join(words_of(b)) for b in backchannels}
+    words = words_of(text)
+    return bool(words) and (" ".join(words) in known or all(word in known for word in words))
+
+
+def is_echo(text: str, spoken: str) -> bool:
+    """Whether ``text`` repeats a stretch of what the agent says."""
+    words, source = words_of(text), words_of(spoken)
+    if len(words) < ECHO_WORDS:
+        return False
+    return any(source[i : i + len(words)] == words for i in range(len(source) - len(words) + 1))
+
+
+def join(*parts: str) -> str:
+    return " ".join(part for part in parts if part)

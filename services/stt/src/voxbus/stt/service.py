@@ -1,0 +1,148 @@
+"""Jobs in (one a call), calls run, jobs done."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from voxbus.common import events as ev
+from voxbus.common.bus import Bus, Job, JobRunner, not_ended
+from voxbus.common.errors import AgentError, ConditionFailed, Conflict
+from voxbus.common.events import Stored
+from voxbus.common.fold import CallState, fold
+from voxbus.common.logs import get_logger
+from voxbus.common.run import background
+from voxbus.common.telemetry import counter, gauge
+from voxbus.stt.call import Call
+from voxbus.stt.core_poison import is_poison
+from voxbus.stt.core_rules import rules_for
+from voxbus.stt.recognizer import Recognizer
+from voxbus.stt.settings import SttSettings
+from voxbus.stt.ticker import Ticker
+from voxbus.stt.vad import VoiceActivity
+
+log = get_logger(__name__)
+
+CALLS = gauge("stt_calls", "Calls that this worker holds.")
+TAKEN = counter("stt_calls_taken", "Calls that this worker took, by how they left it.", "outcome")
+
+_WATCH_S = 0.25
+
+
+@dataclass(frozen=True)
+class _Refusal(Exception):
+    """``detail`` goes into the log of the call: no user data."""
+
+    detail: str
+
+
+class SttService:
+    def __init__(self, settings: SttSettings, bus: Bus, recognizers: Mapping[str, Recognizer]) -> None:
+        """``recognizers`` by name; ``STT_PROVIDER`` must be among them."""
+        self._settings = settings
+        self._bus = bus
+        self._recognizers = recognizers
+        # A call that is handed over is closed a moment after the next one may be taken.
+        self._vad = VoiceActivity(settings.stt_calls + 8)
+        self._ticker = Ticker(self._vad)
+        self._calls: dict[Call, Job] = {}
+        self._runner = JobRunner(
+            bus, "stt", self._handle, capacity=settings.stt_calls, on_failure=self._on_failure
+        )
+
+    async def start(self) -> None:
+        for recognizer in self._recognizers.values():
+            await recognizer.start()
+        await self._runner.start()
+        self._watcher = background(self._watch(), name="watch calls")
+
+    async def drain(self) -> None:
+        await self._runner.drain(self._settings.drain_seconds)
+        self._watcher.cancel()
+        self._ticker.stop()
+        for recognizer in self._recognizers.values():
+            await recognizer.close()
+
+    def _on_failure(self, job: Job, error: Exception) -> None:
+        log.exception("a call failed here", error, call_sid=job.event.call)
+        TAKEN.labels("failed").inc()
+
+    async def _handle(self, job: Job) -> None:
+        sid = job.event.call
+        early: list[Stored] = []
+        on_event = early.append
+        opened = await self._bus.open_log(sid, lambda stored: on_event(stored))
+        try:
+            state = fold(opened.snapshot)
+            if state.ended is not None or state.started is None:
+                return
+            try:
+                call = self._take(state)
+            except _Refusal as refusal:
+                log.error("the call cannot be taken", call_sid=sid, why=refusal.detail)
+                await self._end(sid, refusal.detail)
+                await job.refuse(refusal.detail)
+                TAKEN.labels("refused").inc()
+                return
+            on_event = call.on_event
+            for stored in early:
+                call.on_event(stored)
+            await self._hold(job, call)
+        finally:
+            await opened.close()
+
+    def _take(self, state: CallState) -> Call:
+        assert state.started is not None
+        agent = state.started.agent
+        if is_poison([stored.time_s for stored in state.attached], time.time()):
+            raise _Refusal("three holders in a row lost the call at once")
+        name = agent.stt or self._settings.stt_provider
+        recognizer = self._recognizers.get(name)
+        if recognizer is None:
+            raise _Refusal(f"no recognizer is called {name}; there are: {', '.join(self._recognizers)}")
+        try:
+            recognizer.check(agent)
+        except AgentError as error:
+            raise _Refusal(str(error)) from error
+        rules = rules_for(self._settings.model_dump(), agent, provider_ends_turns=recognizer.ends_turns)
+        return Call(self._bus, self._ticker, recognizer, rules, self._vad.open(), state)
+
+    async def _hold(self, job: Job, call: Call) -> None:
+        CALLS.inc()
+        try:
+            await call.attach(self._settings.worker_id, secrets.token_hex(4))
+            self._calls[call] = job
+            over = asyncio.ensure_future(call.over.wait())
+            draining = asyncio.ensure_future(job.draining.wait())
+            await asyncio.wait((over, draining), return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            draining.cancel()
+        finally:
+            was_over = call.over.is_set()
+            self._calls.pop(call, None)
+            await call.close()
+            self._vad.close(call.row)
+            CALLS.dec()
+        if was_over:
+            # Ended, or held by somebody else: then our word on the job counts no more, and the lease is theirs.
+            TAKEN.labels("over").inc()
+            return
+        # Mid-turn is as good a moment as any: the next holder hears the whole turn again from the gateway.
+        await job.hand_over()
+        TAKEN.labels("handed_over").inc()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            for call, job in tuple(self._calls.items()):
+                job.progress()
+                await call.watch()
+
+    async def _end(self, sid: str, detail: str) -> None:
+        try:
+            await self._bus.append(ev.Ended(call=sid, reason="error", detail=detail), only_if=not_ended(sid))
+        except (Conflict, ConditionFailed):
+            return  # it has ended anyway

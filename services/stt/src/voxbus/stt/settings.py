@@ -1,0 +1,70 @@
+"""The STT worker's environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from voxbus.common.settings import ServiceSettings
+
+
+class SttSettings(ServiceSettings):
+    stt_provider: str = Field(
+        default="pocketsphinx", description="The recognizer, by name. An agent may name another one."
+    )
+    stt_calls: int = Field(
+        default=50, ge=1, le=2000, description="How many calls this worker takes at the same time."
+    )
+    speech_start_prob: float = Field(
+        default=0.6,
+        gt=0,
+        lt=1,
+        description="Speech begins at this probability of the voice activity detector.",
+    )
+    speech_end_prob: float = Field(
+        default=0.35,
+        gt=0,
+        lt=1,
+        description="Silence begins below this probability. What is between the two changes nothing.",
+    )
+    silence_duration_ms: int = Field(
+        default=500, ge=100, le=5000, description="So much silence ends the caller's turn."
+    )
+    min_speech_ms: int = Field(
+        default=500,
+        ge=0,
+        le=5000,
+        description="A turn is not ended sooner after its first speech; silence counts, so that a `yes` is an answer.",
+    )
+    barge_in_prob_threshold: float = Field(
+        default=0.85,
+        gt=0,
+        lt=1,
+        description="While the agent is audible only this probability counts as speech,",
+    )
+    barge_in_consecutive_frames: int = Field(
+        default=3, ge=1, le=50, description="and only after so many windows of 32 ms in a row."
+    )
+    eot_threshold: float = Field(
+        default=0.85,
+        gt=0,
+        le=1,
+        description="A provider that detects the end of turns ends one at this confidence.",
+    )
+    post_utterance_silence_ms: int = Field(
+        default=1500,
+        ge=100,
+        le=10000,
+        description="So much silence ends the turn whatever the provider thinks.",
+    )
+    max_turn_ms: int = Field(
+        default=30000,
+        ge=1000,
+        le=120000,
+        description="A turn that lasts longer is ended, in mid-word if need be.",
+    )
+    no_input_ms: int = Field(
+        default=7000, ge=1000, le=60000, description="After so much silence of both the agent asks again."
+    )
+    max_call_s: int = Field(
+        default=900, ge=10, le=14400, description="The agent says goodbye when a call has lasted so long."
+    )

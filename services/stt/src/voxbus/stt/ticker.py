@@ -1,0 +1,71 @@
+"""Drives all calls of the worker: one batch of voice activity for whatever windows are ready."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from voxbus.common.telemetry import histogram_ms
+from voxbus.stt.vad import VoiceActivity
+
+#: Windows of different calls become ready at any moment; waiting this long for company makes batches of a tenth of the
+#: calls. It is a part of every turn's latency, so it is small.
+GATHER_S = 0.004
+#: A call that catches up has hundreds of windows ready; others wait no longer than these rounds take.
+_ROUNDS = 25
+
+_BATCH = histogram_ms("stt_vad_batch", "Duration of one batch of voice activity detection.")
+
+
+class Listener(Protocol):
+    """A call, as the ticker sees it."""
+
+    row: int
+
+    def next_window(self) -> bytes | None:
+        """Audio for the next inference, or None."""
+
+    def on_probability(self, probability: float) -> None:
+        """The result for that window."""
+
+
+class Ticker:
+    def __init__(self, vad: VoiceActivity) -> None:
+        self._vad = vad
+        self._waiting: dict[Listener, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ready(self, listener: Listener) -> None:
+        """``listener`` has a window. Its turn comes within ``GATHER_S``."""
+        self._waiting[listener] = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._tick)
+
+    def forget(self, listener: Listener) -> None:
+        self._waiting.pop(listener, None)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tick(self) -> None:
+        self._timer = None
+        for _ in range(_ROUNDS):
+            listeners: list[Listener] = []
+            windows: list[bytes] = []
+            for listener in tuple(self._waiting):
+                window = listener.next_window()
+                if window is None:
+                    del self._waiting[listener]
+                else:
+                    listeners.append(listener)
+                    windows.append(window)
+            if not listeners:
+                return
+            started = time.perf_counter()
+            probabilities = self._vad.step([listener.row for listener in listeners], windows)
+            _BATCH.observe((time.perf_counter() - started) * 1000)
+            for listener, probability in zip(listeners, probabilities, strict=True):
+                listener.on_probability(probability)
+        self._timer = asyncio.get_running_loop().call_later(0, self._tick)

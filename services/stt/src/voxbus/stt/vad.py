@@ -1,0 +1,95 @@
+"""Silero's voice activity detector at 8 kHz, for all calls of the worker in one batch.
+
+One step takes 256 new samples (32 ms) of each call, with the 32 samples before them, and carries a recurrent state per
+call. Measured: 64 us for a window alone, 20 us in a batch of 100. The model accepts wrong lengths, scales and rates
+without a word and then hears nothing, so everything that goes in is checked here once.
+
+Model: snakers4/silero-vad 6.2 (MIT). The package needs torch to be imported, so it is not: its data file is read.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from voxbus.common.audio import mulaw_decode
+from voxbus.common.errors import VoxbusError
+
+WINDOW: Final = 256
+CONTEXT: Final = 32
+RATE_HZ: Final = 8000
+_STATE: Final = 128
+
+#: Mu-law byte to float32 in [-1, 1), the scale that the model was trained on.
+_FLOAT: Final = (mulaw_decode(bytes(range(256))) / np.float32(32768)).astype(np.float32)
+
+
+class VadError(VoxbusError):
+    code = "vad"
+
+
+def model_path() -> Path:
+    """The model file in the wheel. Raises VadError when the package is not installed."""
+    # find_spec of a top-level package runs none of its code.
+    spec = importlib.util.find_spec("silero_vad")
+    if spec is None or not spec.submodule_search_locations:
+        raise VadError("the package silero-vad is not installed: it brings the model file")
+    path = Path(next(iter(spec.submodule_search_locations))) / "data" / "silero_vad.onnx"
+    if not path.exists():
+        raise VadError("the package silero-vad has no data/silero_vad.onnx: another version is installed")
+    return path
+
+
+class VoiceActivity:
+    """Rows of state for up to ``capacity`` calls. Not thread-safe: one event loop drives it."""
+
+    def __init__(self, capacity: int) -> None:
+        options = onnxruntime.SessionOptions()
+        # One thread: calls share the core with everything else of the worker, and a batch this small gains nothing.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self._model = onnxruntime.InferenceSession(
+            str(model_path()), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        self._rate = np.array(RATE_HZ, np.int64)
+        self._state = np.zeros((2, capacity, _STATE), np.float32)
+        self._context = np.zeros((capacity, CONTEXT), np.float32)
+        self._free = list(range(capacity - 1, -1, -1))
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """The first inference of a shape allocates; the first caller should not wait for that."""
+        row = self.open()
+        for _ in range(3):
+            self.step([row], [b"\xff" * WINDOW])
+        self.close(row)
+
+    def open(self) -> int:
+        """A fresh row. Raises VadError when all are taken."""
+        if not self._free:
+            raise VadError("no free row: more calls than the capacity")
+        row = self._free.pop()
+        self._state[:, row] = 0
+        self._context[row] = 0
+        return row
+
+    def close(self, row: int) -> None:
+        self._free.append(row)
+
+    def step(self, rows: list[int], windows: list[bytes]) -> list[float]:
+        """The probability of speech in one window of ``WINDOW`` mu-law bytes for each row; no row twice."""
+        samples = np.frombuffer(b"".join(windows), np.uint8)
+        if samples.size != WINDOW * len(rows):
+            raise VadError(f"a window is {WINDOW} bytes of mu-law at {RATE_HZ} Hz")
+        inputs = np.concatenate([self._context[rows], _FLOAT[samples].reshape(len(rows), WINDOW)], axis=1)
+        probabilities, state = self._model.run(
+            None, {"input": inputs, "state": self._state[:, rows], "sr": self._rate}
+        )
+        self._state[:, rows] = state
+        self._context[rows] = inputs[:, -CONTEXT:]
+        return probabilities[:, 0].tolist()  # type: ignore[no-any-return]

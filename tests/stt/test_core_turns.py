@@ -1,0 +1,380 @@
+"""Conversations on virtual time: probabilities in, decisions out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voxbus.common import events as ev
+from voxbus.common.agents import Agent, Dtmf, Lines, Voice
+from voxbus.common.events import Event, Stored
+from voxbus.common.fold import CallState
+from voxbus.stt.core_rules import Rules
+from voxbus.stt.core_speech import WINDOW_MS, Window
+from voxbus.stt.core_turns import (
+    CancelRecognition,
+    FinishRecognition,
+    Output,
+    StartRecognition,
+    TurnTaker,
+)
+
+SID = "CA" + "1" * 32
+AGENT = Agent(name="a", prompt="p", lines=Lines(greeting="Hello."))
+
+
+class Line:
+    """A caller and an agent. Recognitions return what ``words`` says, at once."""
+
+    def __init__(self, direction: ev.Direction = "inbound", **rules: object) -> None:
+        self.state = CallState()
+        self.rules = Rules(backchannels=("mm-hm", "yeah"), **rules)  # type: ignore[arg-type]
+        self.now_ms = 0
+        self.call_s = 0.0
+        self.words: list[str] = []
+        self.outputs: list[Output] = []
+        self.audible = (0, 0)
+        self.deaf = False  # recognitions are not answered
+        self.log(ev.Started(call=SID, stream_sid="M", session="s", direction=direction, agent=AGENT))
+        self.log(ev.Attached(call=SID, worker="w", nonce="n"))
+        self.taker = TurnTaker(SID, self.state.holder, self.rules, self.state)
+
+    def log(self, event: Event) -> None:
+        self.state.apply(Stored(self.state.sequence + 1, 0.0, event))
+
+    def hear(self, *probabilities: float, ms: int = 0) -> Line:
+        """Windows of these probabilities, or one repeated for ``ms``."""
+        windows: Iterable[float] = probabilities
+        if ms:
+            windows = [probabilities[0]] * (ms // WINDOW_MS)
+        for probability in windows:
+            turn, sentence = self.audible
+            window = Window(probability, self.now_ms, self.now_ms + WINDOW_MS, turn, sentence)
+            self.now_ms += WINDOW_MS
+            self.take(self.taker.window(window, self.call_s))
+        return self
+
+    def silence(self, ms: int) -> Line:
+        return self.hear(0.01, ms=ms)
+
+    def speech(self, ms: int, words: str | None = None, probability: float = 0.95) -> Line:
+        if words is not None:
+            self.words.append(words)
+        return self.hear(probability, ms=ms)
+
+    def take(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            self.outputs.append(output)
+            if isinstance(output, Event):
+                self.log(output)
+            if isinstance(output, FinishRecognition) and not self.deaf:
+                self.take(self.taker.transcript(self.words.pop(0) if self.words else "", 0.9, 20.0))
+
+    def agent_says(self, turn: int, *texts: str, audible: int | None = 0) -> Line:
+        for index, text in enumerate(texts):
+            self.log(ev.Sentence(call=SID, turn=turn, index=index, text=text, voice=Voice()))
+        self.log(ev.ReplyEnded(call=SID, turn=turn, sentences=len(texts), reason="complete"))
+        self.audible = (turn, audible) if audible is not None else (0, 0)
+        return self
+
+    def agent_heard(self, turn: int, count: int) -> Line:
+        self.audible = (0, 0)
+        for index in range(count):
+            self.log(
+                ev.Heard(
+                    call=SID,
+                    stream_sid="M",
+                    turn=turn,
+                    sentence=index,
+                    complete=True,
+                    played_ms=100,
+                    text="",
+                    known_by="mark",
+                )
+            )
+        return self
+
+    def all(self, kind: type[Event]) -> list[Event]:
+        return [o for o in self.outputs if isinstance(o, kind)]
+
+    @property
+    def utterances(self) -> list[ev.Utterance]:
+        return [o for o in self.outputs if isinstance(o, ev.Utterance) and not o.backchannel]
+
+    @property
+    def backchannels(self) -> list[ev.Utterance]:
+        return [o for o in self.outputs if isinstance(o, ev.Utterance) and o.backchannel]
+
+
+def test_a_turn_ends_after_the_silence() -> None:
+    line = Line().silence(320).speech(960, "book a table").silence(480)
+    assert line.utterances == []
+    line.silence(64)
+    (utterance,) = line.utterances
+    assert (utterance.turn, utterance.attempt, utterance.text) == (2, 0, "book a table")
+    assert (utterance.start_media_ms, utterance.end_media_ms) == (320, 1280)
+    assert utterance.ended_by == "silence"
+    assert utterance.endpoint_ms == 512
+    (start,) = [o for o in line.outputs if isinstance(o, StartRecognition)]
+    assert start.from_ms == 20
+
+
+def test_yes_is_an_answer_but_a_click_is_nothing() -> None:
+    line = Line().silence(320).speech(128, "yes").silence(640)
+    assert [u.text for u in line.utterances] == ["yes"]
+    line = Line().silence(320).speech(64).silence(640)
+    assert line.utterances == []
+    assert isinstance(line.outputs[-1], CancelRecognition)
+
+
+def test_between_the_two_probabilities_nothing_changes() -> None:
+    line = Line().hear(0.5, ms=640)
+    assert line.outputs == []  # it does not start speech
+    line.speech(320, "one").hear(0.5, ms=2000)
+    assert line.utterances == []  # it does not start the silence
+    line.silence(256).hear(0.5, ms=320)
+    assert [u.text for u in line.utterances] == ["one"]  # nor take it back
+
+
+def test_a_pause_shorter_than_the_silence_ends_nothing() -> None:
+    line = Line().speech(320, "one two").silence(448).speech(320).silence(640)
+    assert [u.text for u in line.utterances] == ["one two"]
+
+
+def test_speech_without_words_says_so() -> None:
+    (utterance,) = Line().speech(640).silence(640).utterances
+    assert (utterance.text, utterance.ended_by) == ("", "no_words")
+
+
+def test_going_on_before_the_reply_is_audible_withdraws_and_joins() -> None:
+    line = Line().speech(640, "i want to").silence(640).silence(320)
+    line.agent_says(2, "Pardon?", audible=None)
+    line.speech(640, "cancel").silence(640)
+    assert [(u.turn, u.attempt, u.text) for u in line.utterances] == [
+        (2, 0, "i want to"),
+        (2, 1, "i want to cancel"),
+    ]
+    assert line.utterances[1].start_media_ms == 0
+    (withdrawn,) = line.all(ev.UtteranceWithdrawn)
+    assert withdrawn.key() == "2.0"
+    assert line.state.next_turn() == 3
+
+
+def test_going_on_while_the_words_are_still_read_is_one_utterance() -> None:
+    line = Line()
+    line.deaf = True
+    line.speech(640).silence(640).speech(320)
+    line.take(line.taker.transcript("i want to", 0.9, 300.0))
+    assert line.utterances == []
+    line.deaf = False
+    line.words = ["cancel"]
+    line.speech(320).silence(640)
+    assert [u.text for u in line.utterances] == ["i want to cancel"]
+
+
+def test_speech_after_the_reply_became_audible_is_the_next_turn() -> None:
+    line = Line().speech(640, "hello").silence(640)
+    line.agent_says(2, "Hi.").silence(320).agent_heard(2, 1).silence(640)
+    line.speech(640, "cancel").silence(640)
+    assert [(u.turn, u.attempt) for u in line.utterances] == [(2, 0), (3, 0)]
+    assert line.all(ev.UtteranceWithdrawn) == []
+
+
+def test_three_strong_windows_over_the_agent_hold_it_and_words_interrupt_it() -> None:
+    line = Line().agent_says(1, "Hello there.", "How can I help you today?")
+    line.silence(320).hear(0.9, 0.9)
+    assert line.outputs == []
+    line.hear(0.9)
+    assert [type(o) for o in line.outputs] == [StartRecognition, ev.SpeechStarted]
+    assert line.all(ev.SpeechStarted)[0].over_agent  # type: ignore[attr-defined]
+    line.take(line.taker.partial("cancel my"))
+    (barge_in,) = line.all(ev.BargeIn)
+    assert barge_in.by == "words"  # type: ignore[attr-defined]
+    line.audible = (0, 0)
+    line.speech(320, "cancel my appointment").silence(640)
+    assert [u.text for u in line.utterances] == ["cancel my appointment"]
+    assert len(line.all(ev.BargeIn)) == 1
+
+
+def test_long_speech_over_the_agent_was_meant_whatever_it_said() -> None:
+    line = Line().agent_says(1, "Hello there.", "How are you?").speech(640)
+    assert line.all(ev.BargeIn) == []
+    line.speech(96)
+    assert [b.by for b in line.all(ev.BargeIn)] == ["duration"]  # type: ignore[attr-defined]
+
+
+def test_weak_or_short_speech_over_the_agent_is_nothing() -> None:
+    line = Line().agent_says(1, "Hello there.").hear(0.84, ms=3200).hear(0.9, 0.9, 0.1, 0.9, 0.9, 0.1)
+    assert line.outputs == []
+
+
+def test_a_backchannel_is_kept_and_not_answered() -> None:
+    line = Line().agent_says(1, "Let me explain.", "This is long.", "Any questions?")
+    line.speech(256, "mm-hm").silence(640)
+    assert line.utterances == []
+    (kept,) = line.backchannels
+    assert (kept.text, kept.turn) == ("mm-hm", 1)
+    assert line.all(ev.BargeIn) == []
+
+
+def test_noise_over_the_agent_is_no_turn() -> None:
+    line = Line().agent_says(1, "Let me explain.", "This is long.").speech(256).silence(640)
+    assert line.utterances == []
+    assert [b.text for b in line.backchannels] == [""]
+
+
+def test_a_short_word_during_the_last_sentence_is_an_answer() -> None:
+    line = Line().agent_says(1, "It is on Tuesday.", "Is that right?", audible=1)
+    line.speech(256, "yeah").silence(640)
+    assert [u.text for u in line.utterances] == ["yeah"]
+    assert [b.by for b in line.all(ev.BargeIn)] == ["words"]  # type: ignore[attr-defined]
+
+
+def test_the_agents_own_words_are_its_echo() -> None:
+    line = Line().agent_says(1, "Your appointment is on Tuesday.", "Is that right?")
+    line.speech(256)
+    line.take(line.taker.partial("appointment is on"))
+    assert line.all(ev.BargeIn) == []
+    line.words = ["appointment is on tuesday"]
+    line.silence(640)
+    assert line.utterances == []
+    assert len(line.backchannels) == 1
+
+
+def test_the_echo_tail_after_the_agent_is_not_speech() -> None:
+    line = Line().agent_says(1, "Hello.").silence(320).agent_heard(1, 1)
+    line.hear(0.7, ms=320)
+    assert line.outputs == []
+    line.silence(64).hear(0.7, ms=320)
+    assert any(isinstance(o, StartRecognition) for o in line.outputs)
+
+
+def test_the_agent_that_begins_to_speak_into_speech_is_held() -> None:
+    line = Line().speech(320)
+    line.agent_says(1, "Hello there.")
+    line.speech(96)
+    assert [s.over_agent for s in line.all(ev.SpeechStarted)] == [False, True]  # type: ignore[attr-defined]
+
+
+def test_a_turn_without_end_is_cut_and_the_rest_is_not_heard_until_a_pause() -> None:
+    line = Line(max_turn_ms=3200).speech(3200, "blah blah")
+    assert [u.ended_by for u in line.utterances] == ["max_duration"]
+    line.agent_says(2, "Let me stop you.").speech(3200)
+    assert line.all(ev.BargeIn) == []
+    assert line.all(ev.UtteranceWithdrawn) == []
+    line.silence(128).speech(320)
+    assert line.all(ev.SpeechStarted)[-1].over_agent  # type: ignore[attr-defined]
+
+
+def test_a_provider_ends_the_turn_at_its_confidence_or_the_silence_does() -> None:
+    line = Line(provider_ends_turns=True)
+    line.speech(640, "one").silence(320)
+    line.take(line.taker.end_of_turn(0.5))
+    assert line.utterances == []
+    line.take(line.taker.end_of_turn(0.9))
+    assert [u.ended_by for u in line.utterances] == ["provider"]
+    line = Line(provider_ends_turns=True).speech(640, "one").silence(1472)
+    assert line.utterances == []
+    assert [u.ended_by for u in line.silence(64).utterances] == ["silence"]
+
+
+def test_no_input_after_both_were_silent() -> None:
+    line = Line().agent_says(1, "Hello.").silence(640).agent_heard(1, 1).silence(6900)
+    assert line.utterances == []
+    line.silence(128)
+    (utterance,) = line.utterances
+    assert (utterance.text, utterance.ended_by, utterance.turn) == ("", "no_input", 2)
+    # The reprompt is on its way: nothing more is asked for, until it was heard and silence came again.
+    line.silence(7000)
+    assert len(line.utterances) == 1
+    line.agent_says(2, "Are you there?").silence(640).agent_heard(2, 1).silence(7100)
+    assert [u.turn for u in line.utterances] == [2, 3]
+
+
+def test_a_callee_who_says_nothing_is_greeted() -> None:
+    line = Line("outbound").silence(1440)
+    assert line.utterances == []
+    assert [(u.turn, u.ended_by) for u in line.silence(128).utterances] == [(1, "no_input")]
+
+
+def test_who_is_hung_up_on_is_not_asked_again() -> None:
+    line = Line().agent_says(1, "Goodbye.").silence(64).agent_heard(1, 1)
+    line.log(ev.HangupRequested(call=SID, turn=1, reason="goodbye"))
+    assert line.silence(20_000).utterances == []
+
+
+def test_the_time_limit_is_said_once() -> None:
+    line = Line().agent_says(1, "Hello.").agent_heard(1, 1).silence(320)
+    line.call_s = 900
+    line.silence(640)
+    assert [u.ended_by for u in line.utterances] == ["time_limit"]
+
+
+def test_digits_become_one_utterance() -> None:
+    line = Line(dtmf=Dtmf(length=0))
+    line.take(line.taker.digit("1", line.now_ms))
+    line.silence(640)
+    line.take(line.taker.digit("2", line.now_ms))
+    line.silence(1920)
+    assert line.utterances == []
+    line.silence(128)
+    assert [(u.text, u.ended_by) for u in line.utterances] == [("12", "dtmf")]
+
+
+@pytest.mark.parametrize(("rules", "keys"), [(Dtmf(terminator="#"), "12#"), (Dtmf(length=2), "12")])
+def test_digits_end_at_the_terminator_or_the_length(rules: Dtmf, keys: str) -> None:
+    line = Line(dtmf=rules)
+    for key in keys:
+        line.take(line.taker.digit(key, line.now_ms))
+    assert [u.text for u in line.utterances] == ["12"]
+
+
+def test_the_tone_of_a_key_is_no_speech() -> None:
+    line = Line().silence(320).speech(160)
+    line.take(line.taker.digit("5", line.now_ms))
+    line.speech(96).silence(640)
+    assert line.utterances == []
+    assert any(isinstance(o, CancelRecognition) for o in line.outputs)
+
+
+def test_what_an_earlier_holder_decided_is_not_decided_again() -> None:
+    line = Line()
+    line.taker = TurnTaker(SID, line.state.holder, line.rules, line.state, after_ms=1000)
+    line.speech(960).silence(640)
+    assert line.outputs == []
+
+
+def test_dropped_frames_are_reported_once() -> None:
+    line = Line()
+    line.taker.dropped_frames = 7
+    line.speech(320, "a").silence(640).agent_says(2, "b").silence(320).agent_heard(2, 1)
+    line.silence(640).speech(320, "c").silence(640)
+    assert [u.dropped_frames for u in line.utterances] == [7, 0]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.01, 0.5, 0.7, 0.95]), st.integers(1, 60), st.booleans()), max_size=30
+    )
+)
+def test_whatever_is_heard_recognitions_are_paired_and_turns_rise(
+    script: list[tuple[float, int, bool]],
+) -> None:
+    line = Line(max_turn_ms=4000)
+    for probability, count, audible in script:
+        line.audible = (1, 0) if audible else (0, 0)
+        line.hear(*[probability] * count)
+    open_ = 0
+    for output in line.outputs:
+        if isinstance(output, StartRecognition):
+            assert open_ == 0
+            open_ = 1
+        elif isinstance(output, FinishRecognition | CancelRecognition):
+            assert open_ == 1
+            open_ = 0
+    keys = [(u.turn, u.attempt) for u in line.utterances]
+    assert keys == sorted(set(keys))
+    assert line.state.void == 0
