@@ -14,7 +14,7 @@ from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter, histogram_ms
-from voxbus.stt.core_frames import FrameLine, frames_to_drop_ms
+from voxbus.stt.core_frames import FrameLine, late_ms
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Window
 from voxbus.stt.core_turns import (
@@ -59,9 +59,7 @@ class Call:
         self._state = state
         self._line = FrameLine()
         self._replayed = False
-        self._caught_up = (
-            False  # audio that is older than a second is a replay until its end was reached once
-        )
+        self._busy_since_s: float | None = None  # there has been a window to take since then
         self._early: list[bytes] = []  # live frames that arrive while older ones are replayed
         self._taker: TurnTaker | None = None
         self._holder = 0
@@ -151,19 +149,22 @@ class Call:
         if not line.put(unpack_audio_in(data)):
             return
         self._heard_at_s = time.monotonic()
-        if line.backlog_ms() >= WINDOW_MS:
+        if self._busy_since_s is None and line.backlog_ms() >= WINDOW_MS:
+            self._busy_since_s = self._heard_at_s
             self._ticker.ready(self)
 
     def next_window(self) -> bytes | None:
         if self.over.is_set():
             return None
         line = self._line
-        if self._caught_up and (late_ms := frames_to_drop_ms(line.backlog_ms())):
-            line.skip(late_ms)
-            self._lost(late_ms // 20, "late")
+        if self._busy_since_s is not None:
+            waiting_ms = (time.monotonic() - self._busy_since_s) * 1000
+            if skipped_ms := late_ms(line.backlog_ms(), waiting_ms):
+                line.skip(skipped_ms)
+                self._lost(skipped_ms // 20, "late")
         window = line.window()
         if window is None:
-            self._caught_up = self._replayed
+            self._busy_since_s = None
             return None
         self._window_start_ms, audio = window
         if self._recognition is not None:
@@ -176,7 +177,7 @@ class Call:
             self._lost(self._line.missing_frames, "missing")
             self._line.missing_frames = 0
         start_ms = self._window_start_ms
-        turn, sentence = self._line.audible
+        turn, sentence = self._line.audible_at(start_ms + WINDOW_MS // 2)
         window = Window(probability, start_ms, start_ms + WINDOW_MS, turn, sentence)
         if outputs := self._taker.window(window, time.time() - self._state.started_s):
             self._do(outputs)

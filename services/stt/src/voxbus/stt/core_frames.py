@@ -5,6 +5,8 @@ Replayed and live frames may overlap; the sequence number tells. What is missing
 
 from __future__ import annotations
 
+from collections import deque
+
 from voxbus.common.codec import AudioIn
 from voxbus.stt.core_speech import WINDOW_MS
 from voxbus.stt.core_turns import PRE_ROLL_MS
@@ -28,7 +30,7 @@ class FrameLine:
         self._taken = 0  # bytes of _audio that windows have taken
         self._start_ms = 0  # media position of _audio[0]
         self._next = -1
-        self.audible: tuple[int, int] = (0, 0)
+        self._audible: deque[tuple[int, tuple[int, int]]] = deque([(0, (0, 0))])  # from when on, what
         self.missing_frames = 0
 
     @property
@@ -44,7 +46,8 @@ class FrameLine:
         elif frame.sequence > self._next:
             self._fill(frame)
         self._next = frame.sequence + 1
-        self.audible = (frame.turn, frame.sentence)
+        if self._audible[-1][1] != (frame.turn, frame.sentence):
+            self._audible.append((frame.media_ms, (frame.turn, frame.sentence)))
         self._audio += frame.audio
         return True
 
@@ -80,15 +83,23 @@ class FrameLine:
             self._start_ms += cut // BYTES_PER_MS
         return start_ms, window
 
+    def audible_at(self, media_ms: int) -> tuple[int, int]:
+        """(turn, sentence) of the agent that was audible then. Asked with rising times."""
+        while len(self._audible) > 1 and self._audible[1][0] <= media_ms:
+            self._audible.popleft()
+        return self._audible[0][1]
+
     def since(self, from_ms: int) -> bytes:
         """The audio from ``from_ms``, as far back as it is kept, to the last window that was taken."""
         start = max(0, (from_ms - self._start_ms) * BYTES_PER_MS)
         return bytes(self._audio[start : self._taken])
 
 
-def frames_to_drop_ms(backlog_ms: int, longest_ms: int = 1000) -> int:
-    """The policy for a worker that is slower than real time: what is older than ``longest_ms`` is given up.
+def late_ms(backlog_ms: int, waiting_ms: float, longest_ms: int = 1000) -> int:
+    """The policy for a worker that is slower than real time: how much of the oldest audio is given up.
 
-    A late word is worth less than the next one in time; a queue that only grows would make every turn later.
+    ``waiting_ms``: how long there has been something to do without a moment of nothing to do. A burst (a replay, a
+    gateway that was held up) is long but soon done; only who does not get done in time is too slow. A late word is
+    worth less than the next one in time, and a queue that only grows would make every turn later.
     """
-    return max(0, backlog_ms - longest_ms // 2) if backlog_ms > longest_ms else 0
+    return backlog_ms - longest_ms // 2 if min(backlog_ms, waiting_ms) > longest_ms else 0

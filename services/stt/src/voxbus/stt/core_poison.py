@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 #: So many holders in a row, each of which lost the call within SHORT_S, are no coincidence. Neither a deploy that hands
 #: calls over nor a worker that is killed now and then looks like this.
@@ -12,6 +13,5 @@ SHORT_S = 5.0
 
 def is_poison(attached_s: Sequence[float], now_s: float) -> bool:
     """``attached_s``: when the holders so far took the call (Unix time, in order)."""
-    ends = [*attached_s[1:], now_s]
-    lives = [end - start for start, end in zip(attached_s, ends, strict=True)]
+    lives = [end - start for start, end in pairwise([*attached_s, now_s])]
     return len(lives) >= HOLDERS and all(life < SHORT_S for life in lives[-HOLDERS:])

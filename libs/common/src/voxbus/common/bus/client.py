@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,8 +47,8 @@ class BusConfig:
 OnProblem = Callable[[str, Exception | None], None]
 
 
-def _ignore(_what: str, _error: Exception | None) -> None:
-    return None
+def _log_problem(what: str, error: Exception | None) -> None:
+    logging.getLogger(__name__).warning("%s", what, exc_info=error)
 
 
 class Bus:
@@ -58,7 +59,7 @@ class Bus:
     raised to a caller (slow consumers, lost and restored connections); it must not raise.
     """
 
-    def __init__(self, config: BusConfig, on_problem: OnProblem = _ignore) -> None:
+    def __init__(self, config: BusConfig, on_problem: OnProblem = _log_problem) -> None:
         self.config = config
         self.closed = asyncio.Event()
         self._on_problem = on_problem
@@ -75,7 +76,7 @@ class Bus:
         self.clips = Bucket(self._control, CLIPS)
 
     @classmethod
-    async def connect(cls, config: BusConfig, on_problem: OnProblem = _ignore) -> Bus:
+    async def connect(cls, config: BusConfig, on_problem: OnProblem = _log_problem) -> Bus:
         """Raises BusUnavailable when no server answers now; later losses are reconnected for ever."""
         bus = cls(config, on_problem)
         try:

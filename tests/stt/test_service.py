@@ -1,0 +1,260 @@
+"""The worker over a real bus. The gateway is the test, the recognizer says what it was told; all else is real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from voxbus.common import events as ev
+from voxbus.common import subjects
+from voxbus.common.agents import Agent
+from voxbus.common.audio import mulaw_encode
+from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.codec import AudioIn, pack
+from voxbus.common.errors import AgentError, ProviderError
+from voxbus.common.events import Event
+from voxbus.stt.recognizer import Transcript
+from voxbus.stt.service import SttService
+from voxbus.stt.settings import SttSettings
+
+speech = pytest.importorskip("voxbus.devkit.speech", reason="the devkit speaks for the caller")
+
+
+class Told:
+    """A recognizer that says what it was told; it keeps what it heard."""
+
+    ends_turns = False
+
+    def __init__(self) -> None:
+        self.says = "book a table"
+        self.heard: list[bytearray] = []
+        self.refuses = ""
+        self.fails = ""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def check(self, agent: Agent) -> None:
+        if self.refuses:
+            raise AgentError(self.refuses)
+
+    def open(self, agent: Agent, on_partial: Callable[[str], None]) -> ToldRecognition:
+        self.heard.append(bytearray())
+        return ToldRecognition(self, self.heard[-1])
+
+
+class ToldRecognition:
+    def __init__(self, recognizer: Told, heard: bytearray) -> None:
+        self._recognizer = recognizer
+        self._heard = heard
+
+    def feed(self, audio: bytes) -> None:
+        self._heard += audio
+
+    async def finish(self) -> Transcript:
+        if self._recognizer.fails:
+            raise ProviderError(self._recognizer.fails)
+        return Transcript(self._recognizer.says)
+
+    def cancel(self) -> None: ...
+
+
+class Gateway:
+    """Frames of one call: kept for a replay, and published as they come."""
+
+    def __init__(self, bus: Bus, sid: str) -> None:
+        self._bus = bus
+        self._sid = sid
+        self._frames: list[bytes] = []
+
+    async def start(self, agent: Agent) -> None:
+        await self._bus.audio.serve(subjects.audio_replay(self._sid), lambda: list(self._frames))
+        await self._bus.append(
+            ev.Started(call=self._sid, stream_sid="MZ", session="s", direction="inbound", agent=agent)
+        )
+
+    def send(self, audio: bytes) -> None:
+        for start in range(0, len(audio), 160):
+            n = len(self._frames)
+            data = pack(AudioIn(n, n * 20, 0, 0, audio[start : start + 160].ljust(160, b"\xff")))
+            self._frames.append(data)
+            self._bus.audio.publish(subjects.audio_in(self._sid), data)
+
+    async def log(self) -> list[Event]:
+        return [stored.event for stored in await self._bus.read_log(self._sid)]
+
+    async def wait_for(self, kind: type[Event], count: int = 1) -> list[Event]:
+        async with asyncio.timeout(10):
+            while len(found := [e for e in await self.log() if isinstance(e, kind)]) < count:
+                await asyncio.sleep(0.01)
+        return found
+
+
+SAID = mulaw_encode(speech.speak("I would like to book a table please").audio)
+SILENCE = b"\xff" * 8000
+
+
+class Worker:
+    def __init__(self, bus: Bus, name: str) -> None:
+        self.bus = bus
+        self.recognizer = Told()
+        settings = SttSettings(stt_provider="told", stt_calls=8, worker_id=name)
+        self.service = SttService(settings, bus, {"told": self.recognizer})
+
+
+MakeWorker = Callable[..., Awaitable[Worker]]
+
+
+@pytest.fixture
+async def make_worker(nats_url: str) -> AsyncIterator[MakeWorker]:
+    workers: list[Worker] = []
+
+    async def make(name: str = "w") -> Worker:
+        worker = Worker(await Bus.connect(BusConfig(url=nats_url)), name)
+        workers.append(worker)
+        await worker.service.start()
+        return worker
+
+    yield make
+    for worker in workers:
+        await worker.service.drain()
+        await worker.bus.close()
+
+
+@pytest.fixture
+async def gateway(bus: Bus, sid: str) -> Gateway:
+    return Gateway(bus, sid)
+
+
+async def test_an_utterance(make_worker: MakeWorker, gateway: Gateway, agent: Agent) -> None:
+    worker = await make_worker()
+    await gateway.start(agent)
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE + SAID + SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert (utterance.turn, utterance.text, utterance.ended_by) == (2, "book a table", "silence")
+    # The detector lags a little; the voice begins after the first second and lasts as long as it was spoken.
+    assert utterance.start_media_ms == pytest.approx(1000, abs=150)
+    assert utterance.end_media_ms == pytest.approx(1000 + len(SAID) / 8, abs=200)
+    assert 500 <= utterance.endpoint_ms <= 600
+    # Recognition heard the beginning: 300 ms before the onset.
+    heard = worker.recognizer.heard[0]
+    assert len(heard) >= len(SAID) + 2400
+
+
+async def test_frames_before_the_worker_came_are_replayed(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    await gateway.start(agent)
+    gateway.send(SILENCE + SAID + SILENCE)
+    await make_worker()
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert utterance.start_media_ms == pytest.approx(1000, abs=150)
+    assert utterance.dropped_frames == 0
+
+
+async def test_a_call_that_is_handed_over_in_mid_turn_loses_no_word(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    leaving = await make_worker("leaving")
+    await gateway.start(agent)
+    await gateway.wait_for(ev.Attached)
+    half = len(SAID) // 320 * 160
+    gateway.send(SILENCE + SAID[:half])
+    await gateway.wait_for(ev.SpeechStarted)
+    staying = await make_worker("staying")
+    await leaving.service.drain()
+    await gateway.wait_for(ev.Attached, 2)
+    gateway.send(SAID[half:] + SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert utterance.start_media_ms == pytest.approx(1000, abs=150)
+    heard = bytes(staying.recognizer.heard[0])
+    assert SAID[half - 1600 : half + 1600] in heard
+
+
+async def test_a_stale_holder_is_fenced_off(
+    make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
+) -> None:
+    await make_worker()
+    await gateway.start(agent)
+    await gateway.wait_for(ev.Attached)
+    newer = await bus.append(ev.Attached(call=sid, worker="other", nonce="other"))
+    gateway.send(SILENCE + SAID + SILENCE)
+    await bus.append(
+        ev.Utterance(
+            call=sid, holder=newer, turn=2, text="x", start_media_ms=0, end_media_ms=1, ended_by="silence"
+        )
+    )
+    await asyncio.sleep(0.5)
+    found = [e for e in await gateway.log() if isinstance(e, ev.Utterance)]
+    assert [u.text for u in found] == ["x"]
+
+
+async def test_the_job_ends_with_the_call(
+    make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
+) -> None:
+    worker = await make_worker()
+    await gateway.start(agent)
+    await gateway.wait_for(ev.Attached)
+    await bus.append(ev.Ended(call=sid, reason="caller_hung_up"))
+    async with asyncio.timeout(5):
+        while worker.service._runner.jobs:
+            await asyncio.sleep(0.01)
+    info = await bus.control.jetstream().consumer_info("CALLS", "stt")
+    assert info.num_ack_pending == 0
+
+
+async def test_an_agent_that_cannot_be_served_ends_the_call_with_the_reason(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    worker = await make_worker()
+    worker.recognizer.refuses = "no grammar: add one"
+    await gateway.start(agent)
+    (ended,) = await gateway.wait_for(ev.Ended)
+    assert isinstance(ended, ev.Ended)
+    assert (ended.reason, ended.detail) == ("error", "no grammar: add one")
+
+
+async def test_a_call_that_kills_its_holders_is_ended(
+    make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
+) -> None:
+    await gateway.start(agent)
+    for nonce in "abc":
+        await bus.append(ev.Attached(call=sid, worker=nonce, nonce=nonce))
+    await make_worker()
+    (ended,) = await gateway.wait_for(ev.Ended)
+    assert isinstance(ended, ev.Ended)
+    assert ended.reason == "error"
+
+
+async def test_a_failed_recognition_is_an_utterance_without_words(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    worker = await make_worker()
+    worker.recognizer.fails = "timeout"
+    await gateway.start(agent)
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE + SAID + SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert (utterance.text, utterance.ended_by) == ("", "no_words")
+
+
+async def test_keys_become_an_utterance(
+    make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
+) -> None:
+    await make_worker()
+    await gateway.start(agent)
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE)
+    for sequence, digit in enumerate("12#"):
+        await bus.append(ev.Dtmf(call=sid, stream_sid="MZ", sequence=sequence, digit=digit, media_ms=1000))
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert (utterance.text, utterance.ended_by) == ("12", "dtmf")
