@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from voxbus.devkit.bench import turn
 from voxbus.devkit.bench.__main__ import all_cases
 from voxbus.devkit.bench.timing import Case, Timing, measure, table
+from voxbus.devkit.demo.story import Latency
 
 
 def test_measures_what_an_operation_takes() -> None:
@@ -30,6 +32,18 @@ def test_the_table_has_a_line_for_each() -> None:
 def test_every_operation_runs(name: str) -> None:
     (case,) = [case for case in all_cases() if case.name == name]
     assert case.operation() is not None
+
+
+def test_a_turn_costs_what_is_not_silence() -> None:
+    latencies = [Latency(512.0, 20.0, 1.0, 2.0, 3.0, 4.0, total_ms) for total_ms in (540.0, 560.0, 530.0)]
+    lines = [line.split() for line in turn.lines(latencies, calls=3)]
+    assert lines[1] == ["endpointing", "512.0", "ms", "512.0", "ms"]
+    assert lines[-1][-4:] == ["40.0", "ms", "60.0", "ms"]
+
+
+@pytest.mark.parametrize(("part", "value"), [(0.0, 1.0), (0.5, 2.0), (0.95, 4.0), (1.0, 4.0)])
+def test_percentiles_are_values_that_were_measured(part: float, value: float) -> None:
+    assert turn.percentile([3.0, 1.0, 4.0, 2.0], part) == value
 
 
 def test_the_command_prints_the_table() -> None:

@@ -1,4 +1,4 @@
-"""``python -m voxbus.devkit.bench``: prints how long the hot paths take here.
+"""``python -m voxbus.devkit.bench``: prints how long the hot paths take here, and what a turn costs in a whole call.
 
 The last column is the part of one core that 100 running calls spend on the operation.
 """
@@ -6,15 +6,17 @@ The last column is the part of one core that 100 running calls spend on the oper
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import importlib
 import sys
 from typing import Final
 
+from voxbus.devkit.bench import turn
 from voxbus.devkit.bench.timing import Case, measure, table
 
 #: A module each, with ``cases()``. Those of services need the service to be installed.
-SUITES: Final = ("common", "gateway")
+SUITES: Final = ("common", "gateway", "stt")
 
 
 def all_cases() -> list[Case]:
@@ -31,14 +33,21 @@ def all_cases() -> list[Case]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m voxbus.devkit.bench", description=__doc__)
-    parser.add_argument("only", nargs="?", default="", help="run the operations whose name contains this")
-    only = parser.parse_args().only
-    cases = [case for case in all_cases() if only in case.name]
+    parser.add_argument("only", nargs="?", default="", help="only the operations whose name contains this")
+    parser.add_argument(
+        "--calls", type=int, default=1, help="calls at once, 0 for none (default: %(default)s)"
+    )
+    parser.add_argument("--turns", type=int, default=5, help="questions a call (default: %(default)s)")
+    arguments = parser.parse_args()
+    cases = [case for case in all_cases() if arguments.only in case.name]
     if not cases:
-        print(f"no operation is called anything like {only!r}", file=sys.stderr)
+        print(f"no operation is called anything like {arguments.only!r}", file=sys.stderr)
         return 1
     gc.freeze()  # as a service does after its start
     print("\n".join(table([measure(case) for case in cases])))
+    if arguments.calls and not arguments.only:
+        latencies = asyncio.run(turn.measure_turns(arguments.calls, arguments.turns))
+        print("\n" + "\n".join(turn.lines(latencies, arguments.calls)))
     return 0
 
 

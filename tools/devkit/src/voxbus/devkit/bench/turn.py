@@ -1,0 +1,74 @@
+"""What a turn costs besides the silence that ends it: whole calls over real processes and sockets.
+
+The caller of each call asks the same question again and again. Overhead is voice to voice, less the silence that the
+recognizer waits for on purpose; with the embedded providers it holds their work, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Final
+
+from voxbus.common.bus import Bus, BusConfig
+from voxbus.devkit.caller import Caller
+from voxbus.devkit.carrier import CallPlan, Carrier
+from voxbus.devkit.demo.story import Latency, turns
+from voxbus.devkit.speech import Speech, speak
+from voxbus.devkit.stack import Stack
+
+#: In the grammar of the default agent in all its states, with an answer that is short.
+QUESTION: Final = "what should i bring"
+
+SILENCE_MS: Final = 500
+
+
+async def measure_turns(calls: int, questions: int) -> list[Latency]:
+    """The latencies of all answers of ``calls`` calls at once. Raises ScriptFailed when one of them goes wrong."""
+    environment = {"TWILIO_VALIDATE": "off", "SILENCE_DURATION_MS": str(SILENCE_MS)}
+    question = await asyncio.to_thread(speak, QUESTION)
+    async with Stack(env=environment) as stack, Carrier() as carrier:
+        sids = await asyncio.gather(
+            *(_call(carrier, stack.gateway_url, question, questions) for _ in range(calls))
+        )
+        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="bench"))
+        try:
+            logs = [await bus.read_log(sid) for sid in sids]
+        finally:
+            await bus.close()
+    told = [turn for log in logs for turn in turns(log, 0.0)]
+    return [turn.latency for turn in told if turn.cause == "speech" and turn.latency is not None]
+
+
+async def _call(carrier: Carrier, gateway_url: str, question: Speech, questions: int) -> str:
+    async def script(caller: Caller) -> None:
+        await caller.listen()
+        for _ in range(questions):
+            await caller.say(question)
+            await caller.listen()
+
+    plan = CallPlan(voice_url=f"{gateway_url}/twilio/voice", status_url=f"{gateway_url}/twilio/status")
+    result = await carrier.call(plan, Caller(script))
+    return result.call_sid
+
+
+def lines(latencies: Sequence[Latency], calls: int) -> Iterator[str]:
+    yield f"a turn, {calls} call{'s' if calls > 1 else ''} at once, {len(latencies)} turns{'':<20} p50        p95"
+    for field in fields(Latency):
+        values = [getattr(latency, field.name) for latency in latencies]
+        yield _line(field.name.removesuffix("_ms").replace("_", " "), values)
+    yield _line(
+        f"overhead (total less {SILENCE_MS} ms of silence)", [x.total_ms - SILENCE_MS for x in latencies]
+    )
+
+
+def _line(name: str, values: Sequence[float]) -> str:
+    return f"  {name:<44} {percentile(values, 0.5):>7.1f} ms {percentile(values, 0.95):>7.1f} ms"
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The nearest-rank percentile; 0 of nothing."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0.0
