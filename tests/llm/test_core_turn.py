@@ -1,0 +1,137 @@
+"""The table of core_turn, row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from voxbus.common.agents import Agent, Lines, Voice
+from voxbus.common.events import (
+    Attached,
+    Ended,
+    Event,
+    Interrupted,
+    ReplyEnded,
+    Sentence,
+    Started,
+    Stored,
+    Utterance,
+    UtteranceWithdrawn,
+)
+from voxbus.common.fold import CallState, fold
+from voxbus.llm.core_turn import Ask, Decision, Say, Skip, decide
+
+CALL = "CA" + "0" * 32
+AGENT = Agent(
+    name="a",
+    prompt="p",
+    lines=Lines(greeting="Hello.", goodbye="Bye.", no_input=("Still there?",), no_words=("What?", "Again?")),
+)
+
+
+def started(direction: str = "inbound") -> Started:
+    return Started(call=CALL, stream_sid="MZ", session="s", direction=direction, agent=AGENT)  # type: ignore[arg-type]
+
+
+def state(*events: Event, direction: str = "inbound") -> CallState:
+    log = [started(direction), Attached(call=CALL, worker="w", nonce="n"), *events]
+    return fold(Stored(number, 100.0 + number, event) for number, event in enumerate(log, 1))
+
+
+def said(turn: int, text: str = "hello", **fields: Any) -> Utterance:
+    usual: dict[str, Any] = {"ended_by": "silence", "start_media_ms": 0, "end_media_ms": 1, "holder": 2}
+    return Utterance(call=CALL, turn=turn, text=text, **usual | fields)
+
+
+def sentence(turn: int) -> Sentence:
+    return Sentence(call=CALL, turn=turn, index=0, text="Hm.", voice=Voice())
+
+
+def ended(turn: int) -> ReplyEnded:
+    return ReplyEnded(call=CALL, turn=turn, sentences=1, reason="complete")
+
+
+def answer(
+    job: Utterance, *before: Event, after: tuple[Event, ...] = (), direction: str = "inbound"
+) -> Decision:
+    return decide(job, state(*before, job, *after, direction=direction), 1.0)
+
+
+def test_the_greeting_of_an_inbound_call() -> None:
+    assert decide(started(), state(), 0.0) == Say(1, 0, "Hello.", at_s=101.25)
+
+
+def test_a_greeting_that_began_is_finished_and_one_that_ended_is_not() -> None:
+    assert isinstance(decide(started(), state(sentence(1)), 0.0), Say)
+    assert decide(started(), state(sentence(1), ended(1)), 0.0) == Skip("answered")
+    assert decide(started(), state(said(2)), 0.0) == Skip("superseded")
+
+
+def test_an_outbound_call_is_greeted_when_the_callee_has_spoken() -> None:
+    assert decide(started("outbound"), state(direction="outbound"), 0.0) == Skip("outbound")
+    assert answer(said(1), direction="outbound") == Say(1, 0, "Hello.")
+    assert answer(said(1, "", ended_by="no_input"), direction="outbound") == Say(1, 0, "Hello.")
+
+
+def test_words_are_answered_by_a_provider() -> None:
+    assert answer(said(2)) == Ask(2, 0, final=True)
+    assert answer(said(2, attempt=1), said(2)) == Ask(2, 1, final=True)
+    assert answer(said(2, final=False)) == Ask(2, 0, final=False)
+
+
+@pytest.mark.parametrize(
+    ("decision", "reason"),
+    [
+        (decide(said(2), state(said(2)), 15.1), "stale"),
+        (decide(started(), state(), 15.1), "stale"),
+        (answer(said(2), after=(Ended(call=CALL, reason="carrier"),)), "ended"),
+        (answer(said(2, holder=99)), "void"),
+        (decide(said(2, "other words"), state(said(2)), 0.0), "void"),
+        (answer(said(2), after=(said(3),)), "superseded"),
+        (answer(said(2), after=(UtteranceWithdrawn(call=CALL, holder=2, turn=2, attempt=0),)), "superseded"),
+        (answer(said(2), after=(said(2, "hello again", attempt=1),)), "superseded"),
+        (
+            answer(
+                said(2),
+                after=(
+                    sentence(2),
+                    Interrupted(call=CALL, stream_sid="MZ", turn=2, sentence=0, played_ms=1, text="H"),
+                ),
+            ),
+            "superseded",
+        ),
+        (answer(said(2), after=(sentence(2), ended(2))), "answered"),
+        (answer(said(2, backchannel=True)), "backchannel"),
+        (decide(started(), CallState(), 0.0), "void"),
+    ],
+)
+def test_what_is_left_alone(decision: Decision, reason: str) -> None:
+    assert decision == Skip(reason)  # type: ignore[arg-type]
+
+
+def test_the_time_limit_ends_the_call() -> None:
+    assert answer(said(2, "", ended_by="time_limit")) == Say(2, 0, "Bye.", hangup="time_limit")
+
+
+def test_speech_without_words_goes_through_the_lines_and_stays_at_the_last() -> None:
+    silences = [said(turn, "", ended_by="no_words") for turn in (2, 3, 4)]
+    lines = [answer(job, *silences[:number]) for number, job in enumerate(silences)]
+    assert lines == [Say(2, 0, "What?"), Say(3, 0, "Again?"), Say(4, 0, "Again?")]
+
+
+def test_nobody_there_is_asked_twice_also_with_one_line() -> None:
+    silences = [said(turn, "", ended_by="no_input") for turn in (2, 3, 4)]
+    decisions = [answer(job, *silences[:number]) for number, job in enumerate(silences)]
+    assert decisions == [
+        Say(2, 0, "Still there?"), Say(3, 0, "Still there?"), Say(4, 0, "Bye.", hangup="no_input"),
+    ]  # fmt: skip
+
+
+def test_speech_without_words_shows_that_somebody_is_there() -> None:
+    before = (
+        said(2, "", ended_by="no_input"),
+        said(3, "", ended_by="no_input"),
+        said(4, "", ended_by="no_words"),
+    )
+    assert answer(said(5, "", ended_by="no_input"), *before) == Say(5, 0, "Still there?")
