@@ -66,7 +66,7 @@ def sample_call() -> SampleCall:
     call.event(9100, SpeechStarted(call=SID, holder=call.holder, media_ms=9090, over_agent=True))
     call.event(9101, paused(2, 0, 2050, 9100))
     call.event(9990, backchannel(call.holder, 2, 8980, 9420))
-    call.event(9995, Continued(call=SID, stream_sid=STREAM, turn=2, sentence=0, media_ms=10_060))
+    call.event(10_061, Continued(call=SID, stream_sid=STREAM, turn=2, sentence=0, media_ms=9100))
     text = "Of course. You have an appointment on Tuesday the fourth at ten in the morning."
     call.event(
         11_900,

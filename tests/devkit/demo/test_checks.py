@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voxbus.common.events import Continued, Dtmf, Ended, Heard, Interrupted, Sentence, Stored, Utterance
-from voxbus.devkit.demo.checks import check
+from voxbus.devkit.demo.checks import check, says
 from voxbus.devkit.demo.facts import Pressed
 from voxbus.devkit.demo.summary import Check
 
@@ -128,3 +128,10 @@ def test_a_failed_check_says_what_was_expected_and_what_was_seen(sample: SampleC
 def test_an_empty_call_fails_almost_everything(sample: SampleCall) -> None:
     empty = replace(sample.but(last_verb="", last_verb_from=""), log=[], kills=())
     assert failed(empty) >= set(NAMES) - {"kill", "warnings", "loudness"}
+
+
+def test_what_was_asked_for_must_have_been_heard(sample: SampleCall) -> None:
+    assert says(sample.summary(), 5, "thursday at two").passed
+    assert not says(sample.summary(), 3, "thursday at two").passed  # generated, and cut off before it
+    assert not says(sample.summary(), 9, "thursday at two").passed
+    assert not says(sample.summary(), 5, "").passed

@@ -95,9 +95,10 @@ def test_a_kill_adds_the_silence_beyond_the_usual(sample: SampleCall) -> None:
 
 
 def test_a_kill_before_the_reply_delays_it(sample: SampleCall) -> None:
-    early = replace(sample.kills[0], turn=4, at_ms=18_900)
+    early = replace(sample.kills[0], turn=4, at_ms=18_900, moment="first_word")
     (kill,) = replace(sample, kills=(early,)).summary().kills
     assert (kill.silence_ms, kill.usual_ms, kill.added_ms) == (630, 640, 0)
+    assert replace(sample, kills=(early,)).summary().median_voice_to_voice_ms() == 640
 
 
 def test_a_kill_in_a_turn_that_never_was_adds_nothing(sample: SampleCall) -> None:
@@ -128,6 +129,8 @@ def test_the_json_is_json_and_flat(sample: SampleCall) -> None:
 
 
 def test_nothing_at_all_is_summarized_too(sample: SampleCall) -> None:
-    summary = replace(sample, log=[]).summary()
+    silent = replace(sample.recording, agent=sample.recording.agent * 0)
+    summary = replace(sample, log=[], recording=silent).summary()
+    json.dumps(summary.as_json(), allow_nan=False)
     assert summary.turns == ()
     assert summary.ended == ""

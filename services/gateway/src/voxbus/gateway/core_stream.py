@@ -39,9 +39,7 @@ class StreamOrder:
         if self._stopped:
             raise OutOfOrder("a message after stop")
         match message:
-            case Unknown():
-                return message
-            case Connected():
+            case Connected() | Unknown():
                 return None
             case Start(start):
                 if self.start is not None:

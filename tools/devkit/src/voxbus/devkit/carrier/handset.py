@@ -54,7 +54,7 @@ class Handset:
         self.hung_up = asyncio.Event()
         self._mouth: deque[Pcm] = deque()
         self._keys: list[str] = []
-        self._waiting: list[asyncio.Future[None]] = []
+        self._tick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # The party's side.
 
@@ -62,9 +62,7 @@ class Handset:
         """Until the next frame has crossed the line. Raises LineEnded."""
         if self.over.is_set():
             raise LineEnded
-        tick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(tick)
-        await tick
+        await asyncio.shield(self._tick)
         if self.over.is_set():
             raise LineEnded
 
@@ -101,14 +99,10 @@ class Handset:
     def heard(self, frame: Pcm) -> None:
         """The frame is over; ``frame`` is what the earpiece gave."""
         self.ear.hear(frame)
-        self._wake()
+        tick, self._tick = self._tick, asyncio.get_running_loop().create_future()
+        tick.set_result(None)
 
     def end(self) -> None:
         self.over.set()
-        self._wake()
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for tick in waiting:
-            if not tick.done():  # whoever waited may have been cancelled
-                tick.set_result(None)
+        if not self._tick.done():
+            self._tick.set_result(None)

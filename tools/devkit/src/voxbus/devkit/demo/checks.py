@@ -35,6 +35,13 @@ def check(summary: Summary, facts: CarrierFacts) -> list[Check]:
     ]
 
 
+def says(summary: Summary, turn: int, words: str) -> Check:
+    """Whether the caller got what was asked for: ``words`` (lower case) are in the reply of the turn."""
+    heard = " ".join(s.heard for m in summary.turns if m.turn.number == turn for s in m.turn.sentences)
+    seen, expected = f"“{heard}”", f"“{words}” in turn {turn}"
+    return _check("what was asked for is done", bool(words) and words in heard.lower(), seen, expected)
+
+
 def _check(name: str, passed: bool, seen: str, expected: str) -> Check:
     return Check(name, passed, seen if passed else f"expected {expected}; seen: {seen}")
 
@@ -66,14 +73,14 @@ def _conversation(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
     understood = [
         _words(t.turn.caller.text) for t in summary.turns if t.turn.caller and t.turn.cause == "speech"
     ]
-    yield _check("every word understood", meant == understood, _quoted(understood), _quoted(meant))
+    yield _check("every word understood", [] != meant == understood, _quoted(understood), _quoted(meant))
 
 
 def _over_the_agent(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
     hums = sum(said.purpose == "backchannel" for said in facts.said)
     cut = {i.turn for i in summary.interruptions}
     went_on = [b for b in summary.backchannels if b.turn not in cut and _complete(summary, b.turn)]
-    seen = ", ".join(f"{b.text!r} in turn {b.turn}, held {b.held_ms:.0f} ms" for b in went_on) or "none"
+    seen = ", ".join(f"“{b.text}” in turn {b.turn}, held {b.held_ms:.0f} ms" for b in went_on) or "none"
     expected = f"{hums} over the agent, which goes on"
     yield _check("the agent goes on after mm-hm", 0 < hums == len(went_on), seen, expected)
 

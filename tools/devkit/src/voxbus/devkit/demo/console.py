@@ -62,7 +62,8 @@ class LiveTranscript:
         if not self._state.apply(stored):
             return []
         event = stored.event
-        at_s = stored.time_s - self._state.started_s
+        # A call that fails early may end without having started.
+        at_s = stored.time_s - (self._state.started_s or stored.time_s)
         match event:
             case Utterance(backchannel=True):
                 return self.say(at_s, "caller", event.text, note="goes on listening")

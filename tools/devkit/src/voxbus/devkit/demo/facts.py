@@ -68,7 +68,7 @@ def facts_of(result: CallResult, caller: Caller) -> CarrierFacts:
         said=tuple(caller.said),
         pressed=tuple(Pressed(digit, at_ms) for digit, at_ms in caller.pressed),
         clears_ms=result.recording.times_of("clear"),
-        warnings=tuple(f"{e.code} {e.text}" for e in result.debugger.entries if e.code != _CLOSED_BY_US),
+        warnings=tuple(e.text for e in result.debugger.entries if e.code != _CLOSED_BY_US),
         last_verb=last.verb if last else "",
         last_verb_from=urlsplit(last.source).path if last else "",
         late_ms=round(result.recording.late_ms, 1),

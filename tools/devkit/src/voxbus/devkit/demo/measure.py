@@ -11,6 +11,11 @@ from voxbus.devkit.demo.facts import CarrierFacts, Kill, Moment
 from voxbus.devkit.demo.recording import Span, gaps
 from voxbus.devkit.demo.story import Turn, of_kind
 
+#: A sentence's place in the log is known to this.
+_NEAR_MS = 80.0
+#: A hole in a reply is not longer than this: after it the call is given up.
+_HOLE_MS = 20_000.0
+
 
 @dataclass(frozen=True)
 class Interruption:
@@ -37,8 +42,8 @@ class Backchannel:
 
 @dataclass(frozen=True)
 class WorkerKill:
-    """``silence_from_ms``, ``silence_ms``: the longest silence of that turn after the kill. ``usual_ms``: the same in
-    the call's undisturbed turns. ``added_ms``: the difference."""
+    """``silence_from_ms``, ``silence_ms``: before the first word, voice to voice; in mid-reply, the longest silence
+    between two sentences after the kill. ``usual_ms``: the same in undisturbed turns. ``added_ms``: the difference."""
 
     service: str
     pid: int
@@ -106,14 +111,12 @@ def backchannels(log: Sequence[Stored]) -> tuple[Backchannel, ...]:
     for _, said in of_kind(log, Utterance):
         if not said.backchannel:
             continue
-        paused = next((e.media_ms for _, e in of_kind(log, Paused) if _near(e.media_ms, said)), None)
-        went_on = next(
-            (e.media_ms for _, e in of_kind(log, Continued) if paused is not None and e.media_ms >= paused),
-            None,
-        )
-        held_from, held = said.start_media_ms, 0
-        if paused is not None and went_on is not None:
-            held_from, held = paused, went_on - paused
+        held_from, held = float(said.start_media_ms), 0.0
+        for paused_s, paused in of_kind(log, Paused):
+            # A ``continued`` carries the media time of its ``paused``.
+            on_s = next((at_s for at_s, e in of_kind(log, Continued) if e.media_ms == paused.media_ms), None)
+            if _near(paused.media_ms, said) and on_s is not None:
+                held_from, held = paused.media_ms, round(1000 * (on_s - paused_s), 1)
         found.append(
             Backchannel(said.turn, said.text, said.start_media_ms, said.end_media_ms, held_from, held)
         )
@@ -124,20 +127,23 @@ def _near(media_ms: float, said: Utterance) -> bool:
     return said.start_media_ms - 200 <= media_ms <= said.end_media_ms + 500
 
 
-def measure_kill(kill: Kill, measured: Sequence[MeasuredTurn], agent: Sequence[Span]) -> WorkerKill:
+def measure_kill(
+    kill: Kill, measured: Sequence[MeasuredTurn], agent: Sequence[Span], held: frozenset[int] = frozenset()
+) -> WorkerKill:
+    """``held``: turns in which the playout was held, whose silences are not the usual ones."""
     hit = next((m for m in measured if m.turn.number == kill.turn), None)
-    others = [m for m in measured if m.turn.number != kill.turn and not m.turn.interrupted]
+    others = [m for m in measured if m.turn.number != kill.turn]
     silence, usual = Span(kill.at_ms, kill.at_ms), 0.0
-    if hit is not None and hit.first_sound_ms is not None:
-        if kill.at_ms < hit.first_sound_ms:
-            silence = Span(hit.first_sound_ms - (hit.voice_to_voice_ms or 0.0), hit.first_sound_ms)
-            usual = _median(
-                [m.voice_to_voice_ms for m in others if m.voice_to_voice_ms and m.turn.cause == "speech"]
-            )
-        else:
-            silence = _longest_gap(hit.turn, agent, kill.at_ms)
-            between = [_longest_gap(m.turn, agent).ms for m in others if len(m.turn.sentences) > 1]
-            usual = _median([ms for ms in between if ms])
+    if hit is not None and hit.first_sound_ms is not None and kill.moment == "first_word":
+        silence = Span(hit.first_sound_ms - (hit.voice_to_voice_ms or 0.0), hit.first_sound_ms)
+        usual = _median(
+            [m.voice_to_voice_ms for m in others if m.voice_to_voice_ms and m.turn.cause == "speech"]
+        )
+    elif hit is not None:
+        later = [gap for gap in _between_sentences(hit.turn, agent) if gap.end_ms > kill.at_ms]
+        silence = max(later, key=lambda gap: gap.ms, default=silence)
+        calm = (m.turn for m in others if m.turn.number not in held)
+        usual = _median([gap.ms for turn in calm for gap in _between_sentences(turn, agent)])
     return WorkerKill(
         service=kill.service,
         pid=kill.pid,
@@ -151,12 +157,15 @@ def measure_kill(kill: Kill, measured: Sequence[MeasuredTurn], agent: Sequence[S
     )
 
 
-def _longest_gap(turn: Turn, agent: Sequence[Span], from_ms: float = 0.0) -> Span:
-    """The longest silence inside the turn that ends after ``from_ms``; an empty span when there is none."""
-    if turn.first_ms is None or turn.last_ms is None:
-        return Span(from_ms, from_ms)
-    inside = (gap for gap in gaps(agent, turn.first_ms, turn.last_ms + 50) if gap.end_ms > from_ms)
-    return max(inside, key=lambda gap: gap.ms, default=Span(from_ms, from_ms))
+def _between_sentences(turn: Turn, agent: Sequence[Span]) -> list[Span]:
+    """The silences of the recording in which one sentence had ended and the next begun, by the log."""
+    found = []
+    for sentence in turn.sentences[1:]:
+        if sentence.start_ms is not None:
+            edge = sentence.start_ms
+            around = gaps(agent, edge - _HOLE_MS, edge + _NEAR_MS)
+            found += [gap for gap in around if gap.start_ms - _NEAR_MS <= edge <= gap.end_ms + _NEAR_MS][-1:]
+    return found
 
 
 def _median(values: Sequence[float]) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from voxbus.common.bus import Bus, BusConfig
 from voxbus.devkit.carrier import CallPlan, Route
-from voxbus.devkit.demo.checks import check
+from voxbus.devkit.demo.checks import check, says
 from voxbus.devkit.demo.console import LiveTranscript, Style, report
 from voxbus.devkit.demo.facts import Moment
 from voxbus.devkit.demo.listen import Speakers
@@ -28,12 +28,21 @@ from voxbus.devkit.stack import Stack
 #: What the carrier calls. Its route leads to the gateway's own port, as a tunnel or a load balancer would.
 PUBLIC_URL = "https://demo.voxbus.test"
 
-#: A model of 50 tokens a second: so that there is a middle of a reply to be killed in.
-TOKEN_DELAY_MS = 20
+#: Whatever the environment says: the script is one for this agent, and needs no keys. The model makes 50 tokens a
+#: second, so that there is a middle of a reply to be killed in.
+EMBEDDED = {
+    "PERSONA": "appointment_reminder",
+    "STT_PROVIDER": "pocketsphinx",
+    "LLM_PROVIDER": "scripted",
+    "LLM_FALLBACK": "",
+    "TTS_PROVIDER": "espeak",
+    "SCRIPTED_TOKEN_DELAY_MS": "20",
+}
 
 KILLS: dict[int, Moment] = {OFFER: "first_word", BOOKED: "mid_reply"}
 
-TAKES_AT_MOST_S = 60.0
+#: Every turn has a worker left, even where a killed one's successor takes its time to start.
+LLM_WORKERS = len(KILLS) + 1
 _CALL_LIMIT_S = 80.0
 
 PASSED, FAILED = 0, 1
@@ -61,14 +70,15 @@ async def demo(options: Options) -> int:
         speakers = open_things.enter_context(Speakers()) if options.listen else None
         directory.mkdir(parents=True)
         print(f"{style.paint('voxbus demo', 'bold')}: a whole call on this machine, no keys, no network\n")
-        print("  starting nats, gateway, stt, 2 llm, tts ...", end="", flush=True)
+        print(f"  starting nats, gateway, stt, {LLM_WORKERS} llm, tts ...", end="", flush=True)
         environment = {
             "TWILIO_AUTH_TOKEN": token,
             "PUBLIC_URL": PUBLIC_URL,
-            "SCRIPTED_TOKEN_DELAY_MS": str(TOKEN_DELAY_MS),
+            "TWILIO_VALIDATE": "on",
+            **EMBEDDED,
         }
         stack = Stack(
-            counts={"llm": len(KILLS)},
+            counts={"llm": LLM_WORKERS},
             env=environment,
             directory=directory / "services" if options.keep else None,
         )
@@ -89,26 +99,21 @@ async def demo(options: Options) -> int:
                 outcome = await performance.run(plan, await lines, KILLS, directory / "recording.wav")
             finally:
                 await bus.close()
-    summary = _summary(outcome, directory, time.monotonic() - began_s)
+    summary = _summary(outcome, directory, (await lines).booked)
     _write(summary, directory)
     _say("")
     for line in report(summary, style):
         _say(line)
-    _say("")
+    _say(f"\n  {time.monotonic() - began_s:.0f} s in all. Open the first of these:\n")
     for name in ("index.html", "recording.wav", "summary.json"):
         _say(f"  {directory / name}")
     return PASSED if summary.passed else FAILED
 
 
-def _summary(outcome: Outcome, directory: Path, took_s: float) -> Summary:
+def _summary(outcome: Outcome, directory: Path, booked: str) -> Summary:
     summary = summarize(outcome.log, outcome.facts, read(directory / "recording.wav"), outcome.kills)
     whole = Check("the call goes as scripted", not outcome.problem, outcome.problem or "to its end")
-    quick = Check(
-        f"under {TAKES_AT_MOST_S:.0f} s in all",
-        took_s < TAKES_AT_MOST_S,
-        f"{took_s:.1f} s",
-    )
-    return summary.with_checks([whole, *check(summary, outcome.facts), quick])
+    return summary.with_checks([whole, *check(summary, outcome.facts), says(summary, BOOKED, booked)])
 
 
 def _write(summary: Summary, directory: Path) -> None:

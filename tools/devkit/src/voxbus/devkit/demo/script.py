@@ -9,7 +9,6 @@ turn     1                         2        ^cut by    3                4       
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from voxbus.devkit.caller import Caller
@@ -26,17 +25,24 @@ _HOURS = ("two", "three", "four", "nine", "eleven")
 #: Into the sentence that names the appointment: neither the first, which is hardly begun, nor the last, in which a hum
 #: would be an answer.
 _HUM_AFTER_MS = 5200
-_INTERRUPT_AFTER_MS = 3600
+_INTERRUPT_AFTER_MS = 5000
 #: Where a killed worker may leave a hole in a reply, its end is not yet the end.
 _PATIENCE_MS = 2000
 
 
+#: A hum takes half a second; after 0.7 s of speech over the agent it counts as meant.
+_HUM_RATE = 260
+
+
 @dataclass(frozen=True)
 class Lines:
+    """``booked``: what the agent must say in the turn ``BOOKED``, in lower case."""
+
     hum: Speech
     ask: Speech
     move: Speech
     leave: Speech
+    booked: str
 
 
 def rehearse(seed: int) -> Lines:
@@ -44,18 +50,16 @@ def rehearse(seed: int) -> Lines:
     chance = random.Random(seed)
     voice, day, hour = chance.choice(_VOICES), chance.choice(_DAYS), chance.choice(_HOURS)
     return Lines(
-        hum=speak("mm-hm", voice=voice),
+        hum=speak("mm-hm", voice=voice, rate=_HUM_RATE),
         ask=speak("what should i bring", voice=voice),
-        move=speak(f"can you move it to {day} at {hour}", voice=voice),
+        move=speak(f"can we move it to {day} at {hour}", voice=voice),
         leave=speak("no thank you goodbye", voice=voice),
+        booked=f"{day} at {hour}",
     )
 
 
-async def perform(caller: Caller, lines: Lines, *, before_key: Callable[[], Awaitable[None]]) -> None:
-    """Holds the call. ``before_key``: what the caller waits for with the finger over the key.
-
-    Raises ScriptFailed when the agent does something else than it should.
-    """
+async def perform(caller: Caller, lines: Lines) -> None:
+    """Holds the call. Raises ScriptFailed when the agent does something else than it should."""
     await caller.until_speaking()
     await caller.wait(_HUM_AFTER_MS)
     await caller.mm_hm(lines.hum, after_ms=0)
@@ -67,7 +71,6 @@ async def perform(caller: Caller, lines: Lines, *, before_key: Callable[[], Awai
     await caller.interrupt(lines.move, after_ms=0)
     await caller.listen()
 
-    await before_key()
     await caller.press("1")
     await caller.listen(quiet_ms=_PATIENCE_MS)
 

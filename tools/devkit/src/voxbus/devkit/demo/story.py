@@ -45,9 +45,10 @@ class SpokenSentence:
 class Latency:
     """Where the time went between the caller's last sound and the first agent frame that the gateway sent.
 
-    ``endpointing_ms``: waiting for the silence that ends a turn. ``first_token_ms``, ``sentence_ms``: the language
-    model's first token, and from there to a whole sentence. ``rest_ms``: the bus, the queues and the playout, that is
-    ``total_ms`` less all the other parts, each of which its own service measured.
+    ``endpointing_ms``: waiting for the silence that ends a turn or, before a greeting, for the line to open.
+    ``first_token_ms``, ``sentence_ms``: the language model's first token, and from there to a whole sentence.
+    ``rest_ms``: the bus, the queues and the playout, that is ``total_ms`` less all the other parts, each of which its
+    own service measured; not below 0, for the clocks of the services agree to a frame of 20 ms only.
     """
 
     endpointing_ms: float
@@ -161,13 +162,13 @@ class _Held:
 
 
 def _held(log: list[Stored], sentence: Sentence) -> _Held:
-    held = _Held()
+    held, since_s = _Held(), 0.0
     for stored in log:
         match stored.event:
             case Paused() as paused if (paused.turn, paused.sentence) == (sentence.turn, sentence.index):
-                held = _Held(held.ms, paused.media_ms)
-            case Continued() as continued if held.since_ms is not None:
-                held = _Held(held.ms + continued.media_ms - held.since_ms)
+                held, since_s = _Held(held.ms, paused.media_ms), stored.time_s
+            case Continued() if held.since_ms is not None:
+                held = _Held(held.ms + 1000 * (stored.time_s - since_s))
             case _:
                 pass
     return held
@@ -183,14 +184,15 @@ def _latency(turn: TurnState) -> Latency | None:
     if not total:
         return None
     said = turn.utterance
+    greeting = first.event.ready_ms if said is None else 0.0
     parts = {
-        "endpointing_ms": said.endpoint_ms if said else 0.0,
+        "endpointing_ms": said.endpoint_ms if said else greeting,
         "recognition_ms": said.recognition_ms if said else 0.0,
         "first_token_ms": first.event.first_token_ms,
-        "sentence_ms": first.event.ready_ms - first.event.first_token_ms,
+        "sentence_ms": first.event.ready_ms - first.event.first_token_ms - greeting,
         "synthesis_ms": synthesis,
     }
-    rest = total - sum(parts.values())
+    rest = max(0.0, total - sum(parts.values()))
     return Latency(
         **{name: round(ms, 1) for name, ms in {**parts, "rest_ms": rest, "total_ms": total}.items()}
     )

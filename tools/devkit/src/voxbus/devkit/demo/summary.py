@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from voxbus.common.audio import active_level_dbfs, peak_dbfs
-from voxbus.common.events import Dtmf, Stored
+from voxbus.common.events import Dtmf, Paused, Stored
 from voxbus.devkit.demo.facts import CarrierFacts, Kill, Pressed
 from voxbus.devkit.demo.measure import (
     Backchannel,
@@ -27,10 +27,12 @@ from voxbus.devkit.demo.measure import (
 from voxbus.devkit.demo.recording import Recording, audible
 from voxbus.devkit.demo.story import counted, of_kind, turns
 
+SILENCE_DBFS = -100.0
+
 
 @dataclass(frozen=True)
 class Levels:
-    """dBFS. Active level: of speech alone, pauses left out."""
+    """dBFS, ``SILENCE_DBFS`` at least. Active level: of speech alone, pauses left out."""
 
     agent_active_dbfs: float
     agent_peak_dbfs: float
@@ -73,8 +75,10 @@ class Summary:
         return replace(self, checks=tuple(checks))
 
     def median_voice_to_voice_ms(self) -> float | None:
-        """Of the turns that answered speech: greeting and key presses wait for something else."""
-        seen = [t.voice_to_voice_ms for t in self.turns if t.turn.cause == "speech" and t.voice_to_voice_ms]
+        """Of the turns that answered speech (greeting and key presses wait for something else) and lost no worker."""
+        killed = {kill.turn for kill in self.kills if kill.moment == "first_word"}
+        spoken = [t for t in self.turns if t.turn.cause == "speech" and t.turn.number not in killed]
+        seen = [t.voice_to_voice_ms for t in spoken if t.voice_to_voice_ms is not None]
         return round(statistics.median(seen), 1) if seen else None
 
     def as_json(self) -> dict[str, Any]:
@@ -91,6 +95,7 @@ def summarize(
     caller = audible(recording.caller, recording.hz)
     agent = audible(recording.agent, recording.hz, join_ms=60)
     measured = tuple(measure_turn(turn, caller, agent) for turn in told)
+    held = frozenset(e.turn for _, e in of_kind(log, Paused))
     return Summary(
         call=facts.call,
         agent=state.started.agent.name if state.started else "",
@@ -103,12 +108,17 @@ def summarize(
         interruptions=interruptions(log, facts, caller, agent),
         backchannels=backchannels(log),
         keys=tuple(Pressed(e.digit, e.media_ms) for _, e in of_kind(log, Dtmf)),
-        kills=tuple(measure_kill(kill, measured, agent) for kill in kills),
+        kills=tuple(measure_kill(kill, measured, agent, held) for kill in kills),
         warnings=facts.warnings,
         simulator_late_ms=facts.late_ms,
         levels=Levels(
-            agent_active_dbfs=round(active_level_dbfs(recording.agent, recording.hz), 1),
-            agent_peak_dbfs=round(peak_dbfs(recording.agent), 1),
-            caller_active_dbfs=round(active_level_dbfs(recording.caller, recording.hz), 1),
+            agent_active_dbfs=_level(active_level_dbfs(recording.agent, recording.hz)),
+            agent_peak_dbfs=_level(peak_dbfs(recording.agent)),
+            caller_active_dbfs=_level(active_level_dbfs(recording.caller, recording.hz)),
         ),
     )
+
+
+def _level(dbfs: float) -> float:
+    # Digital silence is minus infinity, which JSON cannot say.
+    return round(max(dbfs, SILENCE_DBFS), 1)

@@ -6,7 +6,15 @@ const STAGES = [
   ["sentence", "llm: rest of the first sentence"],
   ["synthesis", "synthesis"],
   ["rest", "bus and playout"],
+  ["takeover", "another worker takes over"],
 ];
+
+/** The parts of a turn's latency, in their order. What a killed worker cost is told apart from the rest. */
+function partsOf(turn) {
+  const lost = call.kills.some((kill) => kill.turn === turn.number && kill.moment === "first_word");
+  const ms = (key) => (key === "takeover" ? (lost ? turn.latency.rest_ms : 0) : key === "rest" && lost ? 0 : turn.latency[`${key}_ms`]);
+  return STAGES.map(([key, text]) => ({ key, text, ms: ms(key) })).filter((part) => Math.round(part.ms) > 0);
+}
 
 document.title = `voxbus: ${agentName}, ${clock(lengthMs)}`;
 $("meta").append(
@@ -25,7 +33,8 @@ if (call.interruptions.length) figure(number(Math.max(...call.interruptions.map(
 if (call.kills.length) figure(`+${number(Math.max(...call.kills.map((kill) => kill.added_ms)))}`, "ms", "of silence when the worker of a turn is killed");
 figure(`${passed} / ${call.checks.length}`, "", "checks passed", passed < call.checks.length);
 
-const used = STAGES.filter(([key]) => call.turns.some((turn) => turn.latency && Math.round(turn.latency[`${key}_ms`]) > 0));
+const shown = new Set(call.turns.filter((turn) => turn.latency).flatMap((turn) => partsOf(turn).map((part) => part.key)));
+const used = STAGES.filter(([key]) => shown.has(key));
 $("legend").append(...used.map(([key, text]) => h("li", { class: key }, text)));
 
 const longest = Math.max(1, ...call.turns.map((turn) => turn.latency?.total_ms ?? 0));
@@ -38,7 +47,7 @@ const killed = (kill) =>
 
 for (const turn of call.turns) {
   if (!turn.latency) continue;
-  const parts = used.map(([key, text]) => ({ key, text, ms: turn.latency[`${key}_ms`] })).filter((part) => Math.round(part.ms) > 0);
+  const parts = partsOf(turn);
   const bar = h("div", { class: "bar", "aria-hidden": "true" }, ...parts.map((part) => h("i", { class: part.key, title: `${part.text}: ${duration(part.ms)}` })));
   bar.style.width = `${(100 * turn.latency.total_ms) / longest}%`;
   parts.forEach((part, index) => { bar.children[index].style.flex = `${part.ms} 0 0`; });

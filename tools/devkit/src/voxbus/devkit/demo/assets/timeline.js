@@ -31,7 +31,7 @@ function drawWave() {
   const x = (ms) => (width * ms) / lengthMs;
   const gap = 14;
   const lane = (height - gap) / 2;
-  for (const kill of call.kills) {
+  for (const kill of call.kills.filter((one) => one.added_ms > 0)) {
     pen.fillStyle = colour("alarm-wash");
     pen.fillRect(x(kill.silence_from_ms), 0, Math.max(2, x(kill.silence_ms)), height);
   }
