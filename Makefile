@@ -8,7 +8,7 @@ DOTENV := $(if $(wildcard .env),--env-file .env)
 SOURCES := libs services tools tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-alone check fmt bench docs clean
+.PHONY: help setup demo up tap doctor test test-alone check fmt bench docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,12 @@ demo: $(SYNCED) ## a whole call on this machine, no keys; its recording lands in
 
 up: $(SYNCED) ## NATS and all services on this machine, with the variables of .env; ctrl-C drains
 	$(UV) run --no-sync $(DOTENV) voxbus up $(ARGS)
+
+tap: $(SYNCED) ## the events of a call, live (ARGS=CallSid, or ARGS=--all)
+	$(UV) run --no-sync $(DOTENV) voxbus tap $(ARGS)
+
+doctor: $(SYNCED) ## what is configured, and what is missing
+	$(UV) run --no-sync $(DOTENV) voxbus doctor $(ARGS)
 
 test: $(SYNCED) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
 	$(BIN)/pytest $(ARGS)
