@@ -62,8 +62,8 @@ def test_yes_and_no_mean_what_was_asked(reminder: Agent) -> None:
 def test_repeat_says_the_last_reply_and_changes_nothing(reminder: Agent) -> None:
     asked = talk(reminder, "tuesday at three")
     assert talk(reminder, "tuesday at three", "could you repeat that") == asked
-    assert talk(reminder, "tuesday at three", "could you repeat that", "pardon me") == asked
-    assert "Done." in talk(reminder, "tuesday at three", "pardon", "yes")
+    assert talk(reminder, "tuesday at three", "could you repeat that", "say that again") == asked
+    assert "Done." in talk(reminder, "tuesday at three", "what did you say", "yes")
     assert talk(reminder, "could you repeat that") == reminder.lines.greeting
 
 
