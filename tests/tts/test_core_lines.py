@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voxbus.common.agents import Agent, Lines
 from voxbus.common.speech import spoken
-from voxbus.tts.core_lines import texts_to_render
+from voxbus.tts.core_lines import sentences_to_render
 
 
 def agent(greeting: str, **variables: str) -> Agent:
@@ -21,7 +21,7 @@ def agent(greeting: str, **variables: str) -> Agent:
 
 
 def test_every_fixed_line_in_the_order_of_need() -> None:
-    assert list(texts_to_render(agent("Good morning."))) == [
+    assert sentences_to_render(agent("Good morning.")) == (
         "Good morning.",
         "Sorry.",
         "One moment.",
@@ -30,28 +30,30 @@ def test_every_fixed_line_in_the_order_of_need() -> None:
         "Once more?",
         "Hello?",
         "Bye now.",
-    ]
+    )
 
 
 def test_a_line_that_is_known_only_in_the_call_is_left_out() -> None:
-    texts = texts_to_render(agent("Good morning {name}."))
+    texts = sentences_to_render(agent("Good morning {name}."))
     assert "Sorry." in texts
     assert not any("morning" in text for text in texts)
 
 
 def test_defaults_of_variables_are_filled_in() -> None:
-    texts = texts_to_render(agent("{company}, good morning.", company="Acme"))
-    assert next(iter(texts)) == "Acme, good morning."
+    texts = sentences_to_render(agent("{company}, good morning.", company="Acme"))
+    assert texts[0] == "Acme, good morning."
 
 
-def test_a_line_is_rendered_whole_and_as_the_sentences_that_will_be_asked_for() -> None:
+def test_a_line_is_rendered_as_the_sentences_that_will_be_asked_for() -> None:
     line = "Your bill is $5. Would you like to pay it now?"
-    texts = texts_to_render(agent(line))
-    sentences = list(spoken(line))
-    assert len(sentences) == 2
-    assert list(texts)[:3] == [*sentences, line]
-    assert texts[line] == "Your bill is five dollars. Would you like to pay it now?"
+    texts = sentences_to_render(agent(line))
+    assert texts[:2] == spoken(line) == ("Your bill is five dollars.", "Would you like to pay it now?")
+
+
+def test_a_sentence_that_comes_twice_is_rendered_once() -> None:
+    texts = sentences_to_render(agent("Good morning to you. One more moment please. Good morning to you."))
+    assert texts.count("Good morning to you.") == 1
 
 
 def test_a_line_for_the_eye_only_is_left_out() -> None:
-    assert "\N{WAVING HAND SIGN}" not in texts_to_render(agent("\N{WAVING HAND SIGN}"))
+    assert "\N{WAVING HAND SIGN}" not in sentences_to_render(agent("\N{WAVING HAND SIGN}"))

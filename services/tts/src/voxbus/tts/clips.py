@@ -1,7 +1,7 @@
 """Rendered lines: in memory for live sentences, in the bucket ``clips`` for gateways and other workers.
 
-The fixed lines of every agent in the bucket ``agents`` are rendered ahead, in the background: as a whole, which is what
-a gateway plays by itself, and cut as they will come in ``sentence`` events.
+The fixed lines of every agent in the bucket ``agents`` are rendered ahead, in the background, sentence by sentence: so
+they come in ``sentence`` events, and so gateways play them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from voxbus.common.agents import Agent, Voice
-from voxbus.common.audio import ms_of
 from voxbus.common.clips import clip_key
 from voxbus.common.errors import BusUnavailable, ProviderError
 from voxbus.common.logs import get_logger
 from voxbus.common.run import background
+from voxbus.common.speech import spoken
 from voxbus.common.telemetry import counter
-from voxbus.tts.core_lines import texts_to_render
+from voxbus.tts.core_lines import sentences_to_render
 
 if TYPE_CHECKING:
     from voxbus.common.bus import Bus
@@ -33,8 +33,6 @@ _RENDERED = counter("tts_clips_rendered", "Lines that were rendered ahead of nee
 #: Half an hour of fixed lines, and as much of what was said in calls lately.
 FIXED_BYTES: Final = 16 * 2**20
 RECENT_BYTES: Final = 16 * 2**20
-#: Below the largest message that a server takes by default (1 MiB): two minutes.
-_MAX_CLIP_BYTES: Final = 960_000
 _RETRY_S: Final = 1.0
 
 Render = Callable[[str, Voice], Awaitable[bytes]]
@@ -99,9 +97,13 @@ class Clips:
         """What was just said whole, for when it is said again."""
         self._recent.put(clip_key(voice, text), audio)
 
-    async def fetch(self, voice: Voice, text: str) -> bytes | None:
-        """From memory or from the bucket, which another worker may have filled."""
-        return self.get(voice, text) or await self._bus.clips.get(clip_key(voice, text))
+    async def line(self, agent: Agent, text: str) -> bytes | None:
+        """A whole line, from memory or from the bucket (another worker may have filled it); None if a part is missing."""
+        parts = [
+            self.get(agent.voice, sentence) or await self._bus.clips.get(clip_key(agent.voice, sentence))
+            for sentence in spoken(text, agent.language)
+        ]
+        return b"".join(part for part in parts if part) if all(parts) else None
 
     def _on_agent(self, name: str, definition: bytes | None) -> None:
         self._todo.pop(name, None)
@@ -137,19 +139,27 @@ class Clips:
     async def _render_agent(self, agent: Agent, render: Render, identity: str) -> None:
         identity_key = f"identity.{agent.name}"
         trusted = await self._bus.clips.get(identity_key) == identity.encode()
-        for text, said in texts_to_render(agent).items():
-            key = clip_key(agent.voice, text)
+        for sentence in sentences_to_render(agent):
+            key = clip_key(agent.voice, sentence)
             if self._fixed.get(key) is None:
                 audio = await self._bus.clips.get(key) if trusted else None
-                audio = audio or await self._rendered(key, await render(said, agent.voice))
+                if audio is None:
+                    audio = await self._rendered(key, sentence, agent, render)
                 self._fixed.put(key, audio)
         if not trusted:
             await self._bus.clips.put(identity_key, identity.encode())
 
-    async def _rendered(self, key: str, audio: bytes) -> bytes:
-        if len(audio) > _MAX_CLIP_BYTES:
-            log.warning("a line is too long for a clip", ms=ms_of(len(audio)))
-        else:
-            await self._bus.clips.put(key, audio)
-            _RENDERED.inc()
+    async def _rendered(self, key: str, sentence: str, agent: Agent, render: Render) -> bytes:
+        try:
+            audio = await render(sentence, agent.voice)
+        except ProviderError as error:
+            if error.retry:
+                raise
+            # Empty is no clip: in a call it is tried again, with all voices there are.
+            log.warning(
+                "a line of an agent cannot be said", agent=agent.name, voice=agent.voice.name, error=error
+            )
+            return b""
+        await self._bus.clips.put(key, audio)
+        _RENDERED.inc()
         return audio

@@ -9,19 +9,13 @@ from voxbus.common.agents import Agent
 from voxbus.common.speech import spoken
 
 
-def texts_to_render(agent: Agent) -> dict[str, str]:
-    """What to say, by the text that it is asked for with.
+def sentences_to_render(agent: Agent) -> tuple[str, ...]:
+    """The sentences of the agent's lines, as LLM workers and gateways ask for them, in the order of need.
 
-    A gateway asks for a line as the agent has it, the LLM worker for its sentences as they are said. In the order of
-    need: the greeting first, then what the gateway plays when others fail.
+    That is the greeting first, then what the gateway plays when others fail.
     """
-    found: dict[str, str] = {}
-    for line in _fixed_lines(agent):
-        sentences = spoken(line, agent.language)
-        found.update((sentence, sentence) for sentence in sentences)
-        if sentences:
-            found[line] = " ".join(sentences)
-    return found
+    said = (sentence for line in _fixed_lines(agent) for sentence in spoken(line, agent.language))
+    return tuple(dict.fromkeys(said))
 
 
 def _fixed_lines(agent: Agent) -> Iterator[str]:

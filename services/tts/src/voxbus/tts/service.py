@@ -196,7 +196,7 @@ class TtsService:
             for stored in await self._bus.read_log(sentence.call, kinds=(Started.kind,)):
                 if isinstance(stored.event, Started):
                     agent = stored.event.agent
-                    return await self.clips.fetch(agent.voice, agent.lines.fallback)
+                    return await self.clips.line(agent, agent.lines.fallback)
         except BusError as error:
             log.warning("no prepared line", call_sid=sentence.call, error=error)
         return None

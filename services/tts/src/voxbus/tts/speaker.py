@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from voxbus.common.agents import Voice
 from voxbus.common.errors import ProviderError
@@ -25,6 +25,8 @@ _UNKNOWN = counter(
     "tts_unknown_voices", "Sentences whose voice does not exist here; the default voice said them."
 )
 _FALLBACKS = counter("tts_fallback_clips", "Sentences in whose place the prepared line was played.", "found")
+
+_MAX_UNKNOWN: Final = 100
 
 #: Finds the prepared line for a sentence that no voice could say; None when there is none.
 Prepared = Callable[[Sentence], Awaitable[bytes | None]]
@@ -46,6 +48,7 @@ class Speaker:
         self._default = next(iter(providers.values()))
         self._clips = clips
         self._prepared = prepared
+        self._unknown: set[tuple[str, str]] = set()
 
     async def speak(self, sentence: Sentence) -> AsyncGenerator[Chunk, None]:
         """The audio of the sentence, as it is made. Close the generator to cancel."""
@@ -100,9 +103,15 @@ class Speaker:
         if provider is not None and own is not None:
             found += [own, *provider.spares(own)]
         else:
-            _UNKNOWN.inc()
+            self._say_unknown(asked)
         for other in self._providers.values():
             standard = other.resolve(asked.model_copy(update={"name": ""}))
             if standard is not None:
                 found += [standard, *other.spares(standard)]
         return found
+
+    def _say_unknown(self, voice: Voice) -> None:
+        _UNKNOWN.inc()
+        if (name := (voice.provider, voice.name)) not in self._unknown and len(self._unknown) < _MAX_UNKNOWN:
+            self._unknown.add(name)  # named once, not with every sentence
+            log.warning("no such voice, the default one speaks", provider=voice.provider, voice=voice.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Final
@@ -133,7 +133,7 @@ class Pool:
 
     async def _restart(self, dead: Process) -> None:
         await dead.close()
-        for tries in range(sys.maxsize):
+        for tries in itertools.count():
             await asyncio.sleep(_RESTART_S[min(tries, len(_RESTART_S) - 1)])
             try:
                 process, _ = await Process.start()

@@ -85,8 +85,10 @@ class Process:
                     yield data
                 case End(_, error):
                     self.busy = False
+                    if error == "cancelled":
+                        raise ProviderError("preempted")
                     if error:
-                        raise ProviderError("preempted" if error == "cancelled" else error)
+                        raise ProviderError(error, retry=False)
                     return
 
     def cancel(self) -> None:
