@@ -98,7 +98,7 @@ class Clips:
         self._recent.put(clip_key(voice, text), audio)
 
     async def line(self, agent: Agent, text: str) -> bytes | None:
-        """A whole line, from memory or from the bucket (another worker may have filled it); None if a part is missing."""
+        """A whole line, from memory or from the bucket (others fill it too); None when a part is missing."""
         parts = [
             self.get(agent.voice, sentence) or await self._bus.clips.get(clip_key(agent.voice, sentence))
             for sentence in spoken(text, agent.language)

@@ -1,0 +1,39 @@
+# One image a service: docker build --build-arg SERVICE=gateway .   (gateway, stt, llm, tts)
+
+FROM ghcr.io/astral-sh/uv:latest AS uv
+
+# Only what decides about dependencies, so that the layer below is built anew when that changes and not with every line
+# of code. The workspace has one lock file: all its members must be there, also those that this image leaves out.
+FROM python:3.13-slim AS manifests
+WORKDIR /src
+COPY . .
+RUN find . -type f ! -name pyproject.toml ! -name uv.lock -delete && find . -type d -empty -delete
+
+FROM python:3.13-slim AS build
+COPY --from=uv /uv /usr/local/bin/uv
+ENV UV_PROJECT_ENVIRONMENT=/app UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
+WORKDIR /src
+ARG SERVICE
+RUN test -n "$SERVICE" || { echo "say which: --build-arg SERVICE=gateway"; exit 1; }
+COPY --from=manifests /src .
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --locked --no-dev --no-install-workspace --package "voxbus-$SERVICE"
+COPY libs libs
+COPY services/$SERVICE services/$SERVICE
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --locked --no-dev --no-editable --package "voxbus-$SERVICE"
+
+FROM python:3.13-slim
+RUN useradd --system --no-create-home --uid 10001 voxbus
+COPY --from=build /app /app
+COPY LICENSE NOTICE /usr/share/doc/voxbus/
+COPY agents /srv/agents
+WORKDIR /srv
+ARG SERVICE
+ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 SERVICE=$SERVICE GATEWAY_HOST=0.0.0.0 METRICS_PORT=9100
+USER voxbus
+# Its own port, on the loopback of the container: nobody outside can ask.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['METRICS_PORT']}/ready\", timeout=2)"]
+# exec: the service is process 1 and gets the signal that asks it to drain.
+CMD ["sh", "-c", "exec python -m voxbus.$SERVICE"]

@@ -1,0 +1,57 @@
+"""docker-compose.yml passes on what each service reads, and nothing else."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from voxbus.common.settings import ServiceSettings
+
+ROOT = Path(__file__).parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+OURS = sorted(name for name, service in COMPOSE["services"].items() if "build" in service)
+
+#: Set by the image, or the same in every container: not for .env.
+FIXED = {
+    "nats_user", "nats_password", "metrics_host", "metrics_port", "worker_id", "gateway_host", "gateway_port",
+    "agents_dir",
+}  # fmt: skip
+
+
+def settings_of(service: str) -> type[ServiceSettings]:
+    module = importlib.import_module(f"voxbus.{service}.settings")
+    (found,) = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, ServiceSettings) and value is not ServiceSettings
+    ]
+    return found
+
+
+def test_every_service_is_there() -> None:
+    assert sorted(path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")) == OURS
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_a_service_gets_all_variables_that_it_reads_and_no_others(service: str) -> None:
+    environment = {name.lower() for name in COMPOSE["services"][service]["environment"]}
+    assert environment == set(settings_of(service).model_fields) - FIXED
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_an_unset_variable_stays_unset(service: str) -> None:
+    for name, value in COMPOSE["services"][service]["environment"].items():
+        assert value == ("nats://nats:4222" if name == "NATS_URL" else f"${{{name}:-}}")
+
+
+def test_only_the_gateway_is_published_and_only_to_this_machine() -> None:
+    published = {
+        name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service
+    }
+    assert list(published) == ["gateway"]
+    assert all(port.startswith("127.0.0.1:") for port in published["gateway"])
+    assert COMPOSE["networks"]["bus"]["internal"] is True
