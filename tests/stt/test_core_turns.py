@@ -17,6 +17,7 @@ from voxbus.stt.core_speech import WINDOW_MS, Window
 from voxbus.stt.core_turns import (
     CancelRecognition,
     FinishRecognition,
+    Look,
     Output,
     StartRecognition,
     TurnTaker,
@@ -142,6 +143,17 @@ def test_between_the_two_probabilities_nothing_changes() -> None:
 def test_a_pause_shorter_than_the_silence_ends_nothing() -> None:
     line = Line().speech(320, "one two").silence(448).speech(320).silence(640)
     assert [u.text for u in line.utterances] == ["one two"]
+
+
+def test_the_words_are_read_before_the_silence_is_over() -> None:
+    line = Line().speech(640, "one").silence(192)
+    assert isinstance(line.outputs[-1], Look)
+    line.silence(320)
+    assert line.outputs[-2] == FinishRecognition(looked=True)
+    line = Line().speech(640).silence(192).speech(64).silence(640)
+    assert [o for o in line.outputs if isinstance(o, Look)] == [Look(), Look()]
+    line = Line(max_turn_ms=1280).speech(640).silence(192).speech(640)
+    assert FinishRecognition(looked=False) in line.outputs
 
 
 def test_speech_without_words_says_so() -> None:

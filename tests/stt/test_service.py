@@ -54,7 +54,9 @@ class ToldRecognition:
     def feed(self, audio: bytes) -> None:
         self._heard += audio
 
-    async def finish(self) -> Transcript:
+    def look(self) -> None: ...
+
+    async def finish(self, *, looked: bool) -> Transcript:
         if self._recognizer.fails:
             raise ProviderError(self._recognizer.fails)
         return Transcript(self._recognizer.says)

@@ -20,6 +20,7 @@ from voxbus.stt.core_speech import WINDOW_MS, Window
 from voxbus.stt.core_turns import (
     CancelRecognition,
     FinishRecognition,
+    Look,
     Output,
     StartRecognition,
     TurnTaker,
@@ -66,7 +67,7 @@ class Call:
         self._window_start_ms = 0
         self._recognition: Recognition | None = None
         self._outbox: asyncio.Queue[Event] = asyncio.Queue()
-        self._finished: asyncio.Queue[tuple[Recognition, float]] = asyncio.Queue()
+        self._finished: asyncio.Queue[tuple[Recognition, bool, float]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._audio: Subscription | None = None
         self._heard_at_s = time.monotonic()
@@ -195,10 +196,13 @@ class Call:
                 case StartRecognition(from_ms=from_ms):
                     self._recognition = self._recognizer.open(self._agent, self._on_partial)
                     self._recognition.feed(self._line.since(from_ms))
-                case FinishRecognition():
+                case Look():
+                    assert self._recognition is not None
+                    self._recognition.look()
+                case FinishRecognition(looked=looked):
                     assert self._recognition is not None
                     recognition, self._recognition = self._recognition, None
-                    self._finished.put_nowait((recognition, time.perf_counter()))
+                    self._finished.put_nowait((recognition, looked, time.perf_counter()))
                 case CancelRecognition():
                     if self._recognition is not None:
                         self._recognition.cancel()
@@ -233,9 +237,9 @@ class Call:
         """The results of recognitions, in the order in which they were finished."""
         assert self._taker is not None
         while True:
-            recognition, finished_at_s = await self._finished.get()
+            recognition, looked, finished_at_s = await self._finished.get()
             try:
-                transcript = await recognition.finish()
+                transcript = await recognition.finish(looked=looked)
             except ProviderError as error:
                 # To the caller it is as if there had been no words: the agent asks again.
                 log.warning("recognition failed", call_sid=self.sid, cause=error.cause)

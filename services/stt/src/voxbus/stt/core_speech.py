@@ -29,7 +29,8 @@ class Window:
 class Speech:
     """``over_agent``: it counts as speech over the agent. ``meant``: a barge-in was published for it.
 
-    ``announced``: there was enough of it to tell the others. ``spoken``: what the agent was saying when it began.
+    ``announced``: there was enough of it to tell the others. ``looked``: its words were asked for, and nothing was said
+    since. ``spoken``: what the agent was saying when it began.
     """
 
     start_ms: int
@@ -40,6 +41,7 @@ class Speech:
     voiced_ms: int = 0
     voiced_over_agent_ms: int = 0
     silence_from_ms: int | None = None
+    looked: bool = False
     end_ms: int = 0
 
     def take(self, window: Window, start_prob: float, end_prob: float) -> None:
@@ -48,6 +50,7 @@ class Speech:
             if self.over_agent:
                 self.voiced_over_agent_ms += WINDOW_MS
             self.silence_from_ms = None
+            self.looked = False
             self.end_ms = window.end_ms
         elif window.probability < end_prob and self.silence_from_ms is None:
             self.silence_from_ms = self.end_ms = window.start_ms

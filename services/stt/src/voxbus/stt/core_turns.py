@@ -30,6 +30,8 @@ from voxbus.stt.core_words import is_backchannel, is_echo, join
 
 #: Recognition begins this long before the first voiced window: the detector needs a moment, first consonants do not.
 PRE_ROLL_MS = 300
+#: After so much silence the caller may be done: time to read the words before the turn ends.
+LOOK_AFTER_MS = 160
 #: Speech over the agent that lasts this long was meant, whatever it said.
 MEANT_AFTER_MS = 700
 #: A callee who answers the phone and says nothing is greeted after this.
@@ -53,8 +55,18 @@ class StartRecognition:
 
 
 @dataclass(frozen=True)
+class Look:
+    """The caller may be done: recognize what there is so far."""
+
+
+@dataclass(frozen=True)
 class FinishRecognition:
-    """No more audio belongs to it; ``TurnTaker.transcript`` wants its result, one for each, in order."""
+    """No more audio belongs to it; ``TurnTaker.transcript`` wants its result, one for each, in order.
+
+    ``looked``: nothing was said after the last Look.
+    """
+
+    looked: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ class CancelRecognition:
     """It was nothing."""
 
 
-Output = ev.Event | StartRecognition | FinishRecognition | CancelRecognition
+Output = ev.Event | StartRecognition | Look | FinishRecognition | CancelRecognition
 
 
 @dataclass(frozen=True)
@@ -203,6 +215,9 @@ class TurnTaker:
             out += self._announce(speech, window)
         if speech.over_agent and not speech.meant and speech.voiced_over_agent_ms >= MEANT_AFTER_MS:
             out.append(self._barge_in(speech, "duration"))
+        if not speech.looked and speech.silence_ms(window.end_ms) >= LOOK_AFTER_MS:
+            speech.looked = True
+            out.append(Look())
         if (
             speech.silence_ms(window.end_ms) >= rules.ending_silence_ms
             and window.end_ms - speech.start_ms >= rules.min_speech_ms
@@ -244,7 +259,7 @@ class TurnTaker:
             return [CancelRecognition()]
         endpoint_ms = self._now_ms - speech.end_ms
         self._finished.append(_Finished(speech, ended_by, endpoint_ms))
-        return [FinishRecognition()]
+        return [FinishRecognition(speech.looked)]
 
     def _wait_for_a_pause(self, window: Window) -> None:
         silent = window.probability < self._rules.speech_end_prob

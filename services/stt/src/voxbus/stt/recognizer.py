@@ -23,8 +23,11 @@ class Recognition(Protocol):
     def feed(self, audio: bytes) -> None:
         """More audio: mu-law at 8 kHz, any length. Never blocks; what cannot be taken in time is dropped."""
 
-    async def finish(self) -> Transcript:
-        """No more audio comes. Raises ProviderError."""
+    def look(self) -> None:
+        """The caller may be done: a good moment to find out what was said so far. May come again."""
+
+    async def finish(self, *, looked: bool) -> Transcript:
+        """No more audio comes. ``looked``: there was no speech after the last look. Raises ProviderError."""
 
     def cancel(self) -> None:
         """The result is not wanted. Harmless after ``finish``."""

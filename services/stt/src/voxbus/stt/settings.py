@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pydantic import Field
 
 from voxbus.common.settings import ServiceSettings
@@ -10,6 +12,13 @@ from voxbus.common.settings import ServiceSettings
 class SttSettings(ServiceSettings):
     stt_provider: str = Field(
         default="pocketsphinx", description="The recognizer, by name. An agent may name another one."
+    )
+    stt_processes: int = Field(
+        default_factory=lambda: max(1, min(4, os.cpu_count() or 1)),
+        ge=1,
+        le=64,
+        description="Recognition processes of the embedded recognizer, shared by the calls of this worker.",
+        json_schema_extra={"default_text": "one a CPU, at most 4"},
     )
     stt_calls: int = Field(
         default=50, ge=1, le=2000, description="How many calls this worker takes at the same time."

@@ -1,0 +1,11 @@
+"""PocketSphinx, embedded: no keys, no network; it hears what the agent's grammar allows and nothing else.
+
+provider   collects the audio of a stretch of speech, has it recognized while the caller's silence goes on
+pool       recognition processes (the library holds the interpreter's lock while it searches)
+process    one of them, seen from the worker
+child      one of them, from the inside
+decoder    grammar, search, rejection of what is not in the grammar
+graph      the grammar as the state graph that is searched, with a way out for everything else
+model      the wheel's 16 kHz acoustic model, made to fit a telephone line
+wire       what crosses the pipes
+"""

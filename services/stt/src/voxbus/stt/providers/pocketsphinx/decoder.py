@@ -1,0 +1,61 @@
+"""Grammar and audio to words, or to nothing where the audio is not in the grammar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pocketsphinx
+from numpy.typing import NDArray
+
+from voxbus.common import jsgf
+from voxbus.stt.providers.pocketsphinx import graph, model
+
+#: Price of the way out of the grammar, and of each phone there: measured, see tests/stt/test_acceptance.py.
+_GARBAGE: Final = 1.0
+_PHONE: Final = 0.5
+
+#: A line that is silent to the last bit makes the logarithm of an energy something that no model has seen.
+_DITHER: Final = 10.0
+
+
+class SphinxDecoder:
+    """``folder`` takes the derived model. Raises ProviderError or RuntimeError when it cannot be loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        wheel = Path(pocketsphinx.get_model_path("en-us/en-us"))
+        self._decoder = pocketsphinx.Decoder(
+            lm=None,
+            hmm=str(model.derive(wheel, folder / "line")),
+            dict=pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"),
+            samprate=model.HZ,
+            bestpath=False,
+            loglevel="FATAL",
+        )
+        for position, phone in enumerate(graph.PHONES):
+            self._decoder.add_word(f"{graph.MARK}{phone}", phone, position == len(graph.PHONES) - 1)
+        self._known: set[str] = set()
+        self._random = np.random.default_rng(1)
+
+    def learn(self, key: str, grammar: str) -> None:
+        """Raises AgentError for a grammar that is none."""
+        if key in self._known:
+            return
+        arcs = graph.build(jsgf.parse(grammar), garbage=_GARBAGE, phone=_PHONE)
+        self._decoder.add_fsg(key, self._decoder.create_fsg(key, 0, 1, arcs))
+        self._known.add(key)
+
+    def recognize(self, key: str, audio: NDArray[np.int16]) -> tuple[str, float]:
+        """(words, confidence) for int16 audio at 8 kHz; no words when it is not in the grammar ``key``."""
+        decoder = self._decoder
+        decoder.activate_search(key)
+        dithered = audio + self._random.normal(size=len(audio)) * _DITHER
+        samples = np.clip(np.round(dithered), -32768, 32767).astype(np.int16)
+        decoder.start_utt()
+        decoder.process_raw(samples.tobytes(), full_utt=True)
+        decoder.end_utt()
+        found = decoder.hyp()
+        if found is None or graph.MARK in found.hypstr:
+            return "", 0.0
+        return found.hypstr, 1.0

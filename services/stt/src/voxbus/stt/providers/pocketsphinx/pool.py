@@ -1,0 +1,102 @@
+"""Recognition processes, shared by all calls of the worker: one segment in each at a time.
+
+idle --recognize--> busy --answer--> idle
+                     | died, or hung: killed --> another is started in its place
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+from voxbus.common.errors import ProviderError
+from voxbus.common.logs import get_logger
+from voxbus.common.telemetry import counter
+from voxbus.stt.providers.pocketsphinx.process import Process
+from voxbus.stt.providers.pocketsphinx.wire import Grammar, Recognized
+
+log = get_logger(__name__)
+
+_REPLACED = counter("stt_recognition_processes_replaced", "Recognition processes that died or hung.")
+
+_RESTART_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
+#: A grammar is learnt by all processes ahead of need; those of ended calls stay, agents are few.
+_MAX_GRAMMARS: Final = 64
+
+
+class Pool:
+    """``size`` processes. A request waits for the first that is free, in the order of asking."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.processes: set[Process] = set()
+        self._idle: asyncio.Queue[Process] = asyncio.Queue()
+        self._grammars: dict[str, Grammar] = {}
+        self._restarts: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Raises ProviderError ``unavailable`` when a process does not come up."""
+        for process in await asyncio.gather(*(Process.start() for _ in range(self.size))):
+            self._add(process)
+
+    def learn(self, grammar: Grammar) -> None:
+        """It will be asked for soon: processes build it when they have nothing else to do."""
+        self._grammars.pop(grammar.key, None)
+        self._grammars[grammar.key] = grammar
+        if len(self._grammars) > _MAX_GRAMMARS:
+            del self._grammars[next(iter(self._grammars))]
+        for process in self.processes:
+            process.learn(grammar)
+
+    async def recognize(self, grammar: Grammar, audio: bytes) -> Recognized:
+        """Asks a second process when the first dies of it. Raises ProviderError."""
+        try:
+            return await self._ask(grammar, audio)
+        except ProviderError as error:
+            if not error.retry:
+                raise
+            return await self._ask(grammar, audio)
+
+    async def _ask(self, grammar: Grammar, audio: bytes) -> Recognized:
+        process = await self._idle.get()
+        try:
+            return await process.recognize(grammar, audio)
+        finally:
+            if process.alive:
+                self._idle.put_nowait(process)
+            else:
+                self._replace(process)
+
+    def _add(self, process: Process) -> None:
+        self.processes.add(process)
+        for grammar in self._grammars.values():
+            process.learn(grammar)
+        self._idle.put_nowait(process)
+
+    def _replace(self, process: Process) -> None:
+        self.processes.discard(process)
+        process.kill()
+        _REPLACED.inc()
+        log.warning("recognition process replaced", pid=process.pid)
+        task = asyncio.create_task(self._restart(process), name="pocketsphinx pool")
+        self._restarts.add(task)
+        task.add_done_callback(self._restarts.discard)
+
+    async def _restart(self, dead: Process) -> None:
+        await dead.close()
+        for tries in range(sys.maxsize):
+            await asyncio.sleep(_RESTART_S[min(tries, len(_RESTART_S) - 1)])
+            try:
+                self._add(await Process.start())
+            except (ProviderError, OSError) as error:
+                log.error("no recognition process", error=error)
+            else:
+                return
+
+    async def close(self) -> None:
+        for task in tuple(self._restarts):
+            task.cancel()
+        await asyncio.gather(*self._restarts, return_exceptions=True)
+        await asyncio.gather(*(process.close() for process in self.processes))
+        self.processes.clear()
