@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
+from voxbus.common.agents import Voice
 from voxbus.common.bus import Bus
+from voxbus.common.clips import clip_key
 from voxbus.common.codec import AudioIn, unpack_audio_in
 
-if TYPE_CHECKING:
-    from tests.gateway.conftest import Running, Workers
+from .conftest import Start
+from .twilio import Running, Workers
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FRAME = bytes(range(160))
 AUDIO = bytes(1 + i % 250 for i in range(1600))  # 200 ms
@@ -227,9 +232,6 @@ async def test_a_transfer_dials(gateway: Running, workers: Callable[[str], Worke
 
 
 async def test_a_call_that_nobody_takes_is_told_so(gateway: Running, bus: Bus) -> None:
-    from voxbus.common.agents import Voice
-    from voxbus.common.clips import clip_key
-
     await bus.clips.put(clip_key(Voice(), "All our lines are busy."), AUDIO)
     call = gateway.call()
     await call.begin()
@@ -244,7 +246,7 @@ async def test_a_call_that_nobody_takes_is_told_so(gateway: Running, bus: Bus) -
 
 
 async def test_a_lost_socket_is_an_event_and_the_call_goes_on_elsewhere(
-    gateway: Running, new_gateway: Any, bus: Bus, workers: Callable[[str], Workers]
+    gateway: Running, new_gateway: Start, bus: Bus, workers: Callable[[str], Workers]
 ) -> None:
     call = gateway.call()
     await call.begin()
@@ -318,19 +320,18 @@ async def test_a_terminal_status_ends_the_call_and_its_stream(gateway: Running) 
 # Drain
 
 
-async def test_drain_hands_calls_over_and_refuses_new_ones(new_gateway: Any, bus: Bus) -> None:
+async def test_drain_hands_calls_over_and_refuses_new_ones(new_gateway: Start, bus: Bus) -> None:
     async with new_gateway() as running:
         call = running.call()
         await call.begin()
         await running.log(call.sid, ev.Started)
         late = running.call()
-        token = await late.token()
         draining = asyncio.create_task(running.gateway.drain())
         code, _ = await call.closed()
         assert code == 1001
         assert (await running.log(call.sid, ev.Disconnected))[0].code == 1001
         assert (await running.http.get(running.url + "/ready")).status_code == 503
-        status, line = await running.refused_handshake(late, token)
+        status, line = await running.refused_handshake(late)
         assert status == 503
         assert "another" in line
         response = await running.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
@@ -340,7 +341,7 @@ async def test_drain_hands_calls_over_and_refuses_new_ones(new_gateway: Any, bus
 
 
 async def test_drain_waits_for_the_end_of_the_sentence(
-    new_gateway: Any, workers: Callable[[str], Workers]
+    new_gateway: Start, workers: Callable[[str], Workers]
 ) -> None:
     async with new_gateway(drain_seconds=10) as running:
         call = running.call()

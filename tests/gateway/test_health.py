@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.gateway.conftest import Running
+from .twilio import Running
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_health(gateway: Running) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxbus.common import events as ev
 
-if TYPE_CHECKING:
-    from tests.gateway.playout.conftest import Line
+from .line import Line
 
 Speech = Callable[..., bytes]
 PAD = b"\xff"
@@ -104,7 +102,7 @@ def test_what_is_audible_follows_the_clock(line: Line, speech: Speech) -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_bytes_out_are_bytes_in_and_never_more_than_a_second_and_a_half_ahead(
-    data: st.DataObject, new_line: Callable[..., Line], speech: Speech
+    data: st.DataObject, speech: Speech
 ) -> None:
     lengths = data.draw(st.lists(st.integers(1, 30_000), min_size=1, max_size=4))
     sentences = [speech(4000, seed=1 + i)[:size] for i, size in enumerate(lengths)]
@@ -113,7 +111,7 @@ def test_bytes_out_are_bytes_in_and_never_more_than_a_second_and_a_half_ahead(
         for i, audio in enumerate(sentences)
         for at in range(0, len(audio), 3200)
     ]
-    line = new_line(inbound=True)
+    line = Line(inbound=True)
     for i in range(len(sentences)):
         line.log(line.sentence(i))
     line.log(line.reply_ended(len(sentences)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +10,7 @@ from hypothesis import strategies as st
 
 from voxbus.common import events as ev
 
-if TYPE_CHECKING:
-    from tests.gateway.playout.conftest import Line
+from .line import Line
 
 Speech = Callable[..., bytes]
 TEXT = "aaaa bbbb cccc dddd"  # four words of one length: a quarter of the duration each
@@ -267,9 +265,9 @@ def test_a_long_notice_is_played_to_its_end(line: Line, speech: Speech) -> None:
     cut_after=st.integers(0, 5000),
 )
 def test_every_sentence_is_heard_or_not_and_nothing_is_claimed_that_did_not_sound(
-    lengths: list[int], holds: list[int], cut_after: int, new_line: Callable[..., Line], speech: Speech
+    lengths: list[int], holds: list[int], cut_after: int, speech: Speech
 ) -> None:
-    line = new_line(inbound=True)
+    line = Line(inbound=True)
     for i, _ in enumerate(lengths):
         line.log(line.sentence(i, TEXT))
     line.log(line.reply_ended(len(lengths)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,8 +12,7 @@ from voxbus.common.agents import Agent
 from voxbus.common.events import Stored
 from voxbus.common.fold import fold
 
-if TYPE_CHECKING:
-    from tests.gateway.playout.conftest import Line
+from .line import TOKEN, Line
 
 Speech = Callable[..., bytes]
 
@@ -109,11 +107,11 @@ def test_a_sentence_that_stops_in_the_middle_is_closed_after_a_second_of_silence
     assert second.complete
 
 
-def test_a_worker_that_takes_over_in_time_loses_nothing(line: Line, speech: Speech, token: int) -> None:
+def test_a_worker_that_takes_over_in_time_loses_nothing(line: Line, speech: Speech) -> None:
     line.log(line.sentence(), line.reply_ended())
     line.audio(speech(400), last=False)
     line.run(1300)  # silent for 900 ms
-    line.audio(speech(1000), token=token + 1)
+    line.audio(speech(1000), token=TOKEN + 1)
     line.run(1000)
     assert line.heard == speech(1000)
     (heard,) = line.of(ev.Heard)

@@ -144,6 +144,8 @@ def _explain(data: bytes | bytearray | memoryview, reason: str) -> Unknown:
         fields = _event_only.decode(data)
     except msgspec.ValidationError:
         raise MalformedJson("the message is not a JSON object") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # behind the wrong field
+        raise MalformedJson("the message is not JSON") from None
     event = fields.get("event")
     if not isinstance(event, str):
         raise WrongFields("the field event is missing or no string")

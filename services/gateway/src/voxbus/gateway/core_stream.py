@@ -39,7 +39,9 @@ class StreamOrder:
         if self._stopped:
             raise OutOfOrder("a message after stop")
         match message:
-            case Connected() | Unknown():
+            case Unknown():
+                return message
+            case Connected():
                 return None
             case Start(start):
                 if self.start is not None:

@@ -48,6 +48,9 @@ class MediaSocket(asyncio.Protocol):
         self._text = True
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        # We closed. That the protocol sent a close frame says less: it answers one that came in the same read as the
+        # carrier's last words, before we have seen those.
+        self._through = False
         self.blocked = False
 
     # asyncio.Protocol
@@ -106,6 +109,7 @@ class MediaSocket(asyncio.Protocol):
 
     def close(self, code: int, reason: str) -> None:
         if self._protocol.state is State.OPEN:
+            self._through = True
             self._protocol.send_close(code, reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore"))
             self.flush()
             self._close_soon()
@@ -137,8 +141,8 @@ class MediaSocket(asyncio.Protocol):
 
     def _on_frame(self, frame: Frame) -> None:
         stream = self._stream
-        if stream is None or self._protocol.close_sent is not None:
-            return  # we said that we are through
+        if stream is None or self._through:
+            return
         opcode = frame.opcode
         if opcode is Opcode.TEXT and frame.fin:
             stream.on_message(frame.data)

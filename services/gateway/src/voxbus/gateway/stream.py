@@ -67,6 +67,8 @@ class Stream:
             call.on_media(message.media.payload, message.media.timestamp)
         elif isinstance(message, Start):
             self._on_start(message.start)
+        elif isinstance(message, Unknown):
+            metrics.UNKNOWN_MESSAGES.inc()
         elif message is not None:
             self._act(message)
 

@@ -1,0 +1,177 @@
+"""When our side closes the socket, and what Twilio is told then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from voxbus.common import events as ev
+from voxbus.common.agents import Agent, Voice
+from voxbus.common.events import Event, Stored
+from voxbus.common.fold import CallState, fold
+from voxbus.gateway.core_closing import Closing
+from voxbus.gateway.core_next import MAX_TRIES, Dial, HangUp, Reconnect, decide
+
+SID = "CA" + "0" * 32
+SENTENCE = ev.Sentence(call=SID, turn=1, index=0, text="Bye.", voice=Voice())
+REPLY_ENDED = ev.ReplyEnded(call=SID, turn=1, sentences=1, reason="complete")
+HEARD = ev.Heard(
+    call=SID, stream_sid="MZ0", turn=1, sentence=0, complete=True, played_ms=1, text="Bye.", known_by="mark"
+)
+HANGUP = ev.HangupRequested(call=SID, turn=1, reason="done")
+TRANSFER = ev.TransferRequested(call=SID, turn=1, target="desk")
+
+
+class Line:
+    """A stream MZ0 of a call, from 0 ms on."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.state = CallState()
+        self.closing = Closing(self.state, "MZ0", 0)
+        self._sequence = 0
+        self.now = 0.0
+        started = ev.Started(call=SID, stream_sid="MZ0", session="s", direction="inbound", agent=agent)
+        self.log(started)
+
+    def log(self, *events: Event) -> None:
+        for event in events:
+            self._sequence += 1
+            if self.state.apply(Stored(self._sequence, 0, event)):
+                self.closing.on_event(event, self.now)
+
+    def attach(self) -> None:
+        self.log(ev.Attached(call=SID, worker="w", nonce="n"))
+
+    def due(self, now: float, silent_since: float | None = None) -> str | None:
+        self.now = now
+        return self.closing.due(now, silent_since)
+
+
+@pytest.fixture
+def line(agent: Agent) -> Line:
+    return Line(agent)
+
+
+def test_a_call_that_no_worker_takes(line: Line) -> None:
+    assert line.due(2999, 0) is None
+    assert line.due(3000, 0) == "no_capacity"
+    line.attach()
+    assert line.due(3001, 0) is None
+
+
+def test_a_hangup_waits_for_the_verdict(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP)
+    assert line.due(1000, None) is None
+    line.log(REPLY_ENDED)
+    assert line.due(1001, None) is None
+    line.log(HEARD)
+    assert line.due(1002, 1002) == "agent_done"
+
+
+def test_a_hangup_does_not_wait_for_audio_that_never_comes(line: Line) -> None:
+    line.attach()
+    line.due(10_000)
+    line.log(SENTENCE, HANGUP, REPLY_ENDED)
+    assert line.due(14_999, 0) is None
+    assert line.due(15_000, 0) == "agent_done"
+
+
+def test_a_hangup_waits_for_as_long_as_the_agent_speaks(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP, REPLY_ENDED)
+    assert line.due(60_000, None) is None
+    assert line.due(61_000, 60_500) is None
+    assert line.due(65_500, 60_500) == "agent_done"
+
+
+def test_an_utterance_cancels_the_hangup(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP, REPLY_ENDED)
+    utterance = ev.Utterance(
+        call=SID, holder=2, turn=2, text="wait", start_media_ms=0, end_media_ms=1, ended_by="silence"
+    )
+    line.log(utterance)
+    assert line.due(90_000, 0) is None
+
+
+def test_a_hangup_that_was_interrupted_waits_for_what_the_caller_has_to_say(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP, REPLY_ENDED)
+    line.due(1000)
+    line.log(ev.Interrupted(call=SID, stream_sid="MZ0", turn=1, sentence=0, played_ms=0, text=""))
+    assert line.due(5999, 1000) is None
+    assert line.due(6000, 1000) == "agent_done"
+
+
+def test_the_time_limit_cuts_thirty_seconds_later(line: Line) -> None:
+    line.attach()
+    line.due(1000)
+    line.log(
+        ev.Utterance(
+            call=SID, holder=2, turn=2, text="", start_media_ms=0, end_media_ms=0, ended_by="time_limit"
+        )
+    )
+    assert line.due(30_999, 0) is None
+    assert line.due(31_000, 0) == "time_limit"
+
+
+def test_another_stream_takes_over(line: Line) -> None:
+    line.attach()
+    line.log(ev.Resumed(call=SID, stream_sid="MZ1"))
+    assert line.due(1, 0) == "superseded"
+
+
+def test_a_stream_that_resumes_is_not_superseded_by_the_one_before(agent: Agent) -> None:
+    line = Line(agent)
+    closing = Closing(line.state, "MZ1", 0)
+    assert closing.due(1, 0) is None
+
+
+def test_a_call_that_somebody_ended(line: Line) -> None:
+    line.log(ev.Ended(call=SID, reason="carrier"))
+    assert line.due(1, None) == "ended"
+
+
+# /twilio/next
+
+
+@pytest.fixture
+def started(agent: Agent) -> ev.Started:
+    desk = agent.model_copy(update={"transfer_targets": {"desk": "+15550100"}})
+    return ev.Started(call=SID, stream_sid="MZ0", session="s", direction="inbound", agent=desk)
+
+
+def test_a_call_that_goes_on_gets_a_new_stream(
+    stored: Callable[..., list[Stored]], started: ev.Started
+) -> None:
+    state = fold(stored(started))
+    assert decide(state, 0, 0) == Reconnect(1, 0)
+    assert decide(state, 1, 0) == Reconnect(1, 1)
+    state = fold(stored(started, ev.Resumed(call=SID, stream_sid="MZ1")))
+    assert decide(state, 1, 2) == Reconnect(2, 0)
+
+
+def test_streams_that_never_start_end_the_call() -> None:
+    decision = decide(CallState(), 0, 0)
+    tries = 0
+    while isinstance(decision, Reconnect):
+        tries += 1
+        decision = decide(CallState(), decision.streams, decision.tries)
+    assert tries == MAX_TRIES - 1
+    assert decision == HangUp("connection_lost", "the media stream could not be started")
+
+
+def test_hangup_and_transfer(stored: Callable[..., list[Stored]], started: ev.Started) -> None:
+    assert decide(fold(stored(started, SENTENCE, HANGUP)), 0, 0) == HangUp("agent_hung_up")
+    assert decide(fold(stored(started, SENTENCE, TRANSFER)), 0, 0) == Dial("+15550100")
+    unknown = replace(TRANSFER, target="nobody")
+    assert decide(fold(stored(started, SENTENCE, unknown)), 0, 0) == HangUp(
+        "error", "the transfer target has no number"
+    )
+
+
+def test_an_ended_call_is_hung_up(stored: Callable[..., list[Stored]], started: ev.Started) -> None:
+    assert decide(fold(stored(started, ev.Ended(call=SID, reason="time_limit"))), 0, 0) == HangUp(None)
