@@ -91,6 +91,27 @@ def _unknown(agent: Agent, say: str, slots: jsgf.Slots) -> bool:
     return any(f"{{{slot}}}" in say for slot in agent.dialogue.slots.keys() - slots.keys())
 
 
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "yes",
+        "yes please",
+        "that works",
+        "i need to reschedule",
+        "can we move it to tuesday at three",
+        "tuesday at three",
+        "could you repeat that",
+        "what should i bring",
+        "cancel my appointment please",
+        "talk to a human",
+        "no thank you goodbye",
+    ],
+)
+def test_what_callers_of_the_reminder_say(phrase: str) -> None:
+    grammar = jsgf.parse(SHIPPED["appointment_reminder"].grammar)
+    assert grammar.match(jsgf.Ref(grammar.public), tuple(phrase.split())) is not None
+
+
 def test_the_grammar_is_compact(agent: Agent) -> None:
     """The more words a grammar has, the more of what is none of its phrases sounds like one of them."""
     assert len(jsgf.parse(agent.grammar).words()) <= 130
