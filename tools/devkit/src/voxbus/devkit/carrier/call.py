@@ -15,6 +15,7 @@ from typing import assert_never
 from urllib.parse import urljoin
 
 import httpx
+import numpy as np
 
 from voxbus.common.audio import FRAME_BYTES, FRAME_MS, mulaw_decode, mulaw_encode
 from voxbus.devkit.carrier import core_twiml as twiml
@@ -31,6 +32,7 @@ from voxbus.devkit.carrier.webhooks import RetrievalError, Webhooks
 #: Documents that redirect in a circle would keep the call for ever.
 _MAX_VERBS = 100
 
+_QUIET = np.zeros(FRAME_BYTES, dtype=np.int16)
 _NOTHING = Played(SILENCE * FRAME_BYTES, 0, ())
 
 _Verbs = deque[tuple[twiml.Verb, str]]
@@ -112,7 +114,7 @@ class Call:
             frame += 1
             stream = self._stream
             played = _NOTHING if stream is None else stream.play()
-            agent = mulaw_decode(played.audio)
+            agent = mulaw_decode(played.audio) if played.agent_bytes else _QUIET
             caller = line.mix(handset.next_frame(), agent)
             self._recording.add(caller, agent, agent_queued=played.agent_bytes > 0)
             keys = handset.pressed()

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voxbus.common.audio import FRAME_MS, Pcm, rms_dbfs
+import numpy as np
+
+from voxbus.common.audio import FRAME_MS, Pcm
 
 #: A frame this loud is speech. The agent's active level is -20 dBFS, and a line between its words is digital silence.
 SPEECH_DBFS = -45.0
+
+_SPEECH_POWER = (32768 * 10 ** (SPEECH_DBFS / 20)) ** 2
 
 
 @dataclass
@@ -26,7 +30,8 @@ class Ear:
     """The latest frame with speech in it."""
 
     def hear(self, frame: Pcm) -> None:
-        if rms_dbfs(frame) > SPEECH_DBFS:
+        samples = frame.astype(np.float32)
+        if np.dot(samples, samples) > _SPEECH_POWER * len(samples):
             if self.last_frame < 0 or (self.frames - self.last_frame) * FRAME_MS > self.join_ms + FRAME_MS:
                 self.first_frame = self.frames
             self.last_frame = self.frames

@@ -54,7 +54,7 @@ class Handset:
         self.hung_up = asyncio.Event()
         self._mouth: deque[Pcm] = deque()
         self._keys: list[str] = []
-        self._tick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting: list[asyncio.Future[None]] = []
 
     # The party's side.
 
@@ -62,7 +62,9 @@ class Handset:
         """Until the next frame has crossed the line. Raises LineEnded."""
         if self.over.is_set():
             raise LineEnded
-        await asyncio.shield(self._tick)
+        tick: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(tick)
+        await tick
         if self.over.is_set():
             raise LineEnded
 
@@ -99,10 +101,14 @@ class Handset:
     def heard(self, frame: Pcm) -> None:
         """The frame is over; ``frame`` is what the earpiece gave."""
         self.ear.hear(frame)
-        tick, self._tick = self._tick, asyncio.get_running_loop().create_future()
-        tick.set_result(None)
+        self._wake()
 
     def end(self) -> None:
         self.over.set()
-        if not self._tick.done():
-            self._tick.set_result(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for tick in waiting:
+            if not tick.done():  # whoever waited may have been cancelled
+                tick.set_result(None)
