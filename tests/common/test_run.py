@@ -76,12 +76,20 @@ class Child:
 Start = Callable[..., Child]
 
 
+@pytest.fixture(scope="module")
+def nats_of_all() -> Iterator[NatsServer]:
+    """For the tests that leave it running."""
+    nats = pytest.importorskip("voxbus.devkit.nats_server", reason="the devkit brings the NATS server")
+    with nats.nats_server() as server:
+        yield server
+
+
 @pytest.fixture
-def start(nats_server: NatsServer) -> Iterator[Start]:
+def start(nats_of_all: NatsServer) -> Iterator[Start]:
     children: list[Child] = []
 
     def start_child(behaviour: str = "", **environment: str) -> Child:
-        child = Child(behaviour, {"NATS_URL": nats_server.url, **environment})
+        child = Child(behaviour, {"NATS_URL": nats_of_all.url, **environment})
         children.append(child)
         return child
 
@@ -128,14 +136,14 @@ def test_waits_for_the_bus_and_says_so(start: Start, nats_server: NatsServer) ->
 
 def test_a_signal_while_waiting_for_the_bus_ends_well(start: Start, nats_server: NatsServer) -> None:
     nats_server.stop()
-    child = start()
+    child = start(NATS_URL=nats_server.url)
     child.wait_for("no bus yet; is NATS running, and is NATS_URL right?")
     child.process.terminate()
     assert child.end()[0] == 0
 
 
 def test_is_not_ready_while_the_bus_is_away(start: Start, nats_server: NatsServer) -> None:
-    child = start()
+    child = start(NATS_URL=nats_server.url)
     port = child.wait_for("ready")["metrics_port"]
     nats_server.stop()
     child.wait_for("control connection lost")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from voxbus.common.events import KINDS
 from voxbus.common.publishers import PUBLISHERS
 from voxbus.common.settings import ServiceSettings
 from voxbus.devkit.docs import configuration, events
-from voxbus.devkit.docs.__main__ import DOCUMENTS
+from voxbus.devkit.docs.__main__ import DOCUMENTS, main
 from voxbus.devkit.docs.glossary import GLOSSARY
 
 ROOT = Path(__file__).parent.parent.parent
@@ -81,12 +79,13 @@ def test_every_setting_of_every_service_has_a_meaning() -> None:
         assert [f"{name}: {field}" for field, info in cls.model_fields.items() if not info.description] == []
 
 
-def test_check_names_what_is_stale_and_writes_nothing(tmp_path: Path) -> None:
+def test_check_names_what_is_stale_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "docs").mkdir()
-    command = [sys.executable, "-m", "voxbus.devkit.docs", "--root", str(tmp_path)]
-    stale = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False)
-    assert stale.returncode == 1
-    assert "docs/events.md is not what the classes say" in stale.stdout
+    root = ["--root", str(tmp_path)]
+    assert main([*root, "--check"]) == 1
+    assert "docs/events.md is not what the classes say" in capsys.readouterr().out
     assert list((tmp_path / "docs").iterdir()) == []
-    subprocess.run(command, check=True, capture_output=True)
-    assert subprocess.run([*command, "--check"], check=False).returncode == 0
+    assert main(root) == 0
+    assert main([*root, "--check"]) == 0

@@ -31,14 +31,14 @@ def all_cases() -> list[Case]:
     return cases
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m voxbus.devkit.bench", description=__doc__)
     parser.add_argument("only", nargs="?", default="", help="only the operations whose name contains this")
     parser.add_argument(
         "--calls", type=int, default=1, help="calls at once, 0 for none (default: %(default)s)"
     )
     parser.add_argument("--turns", type=int, default=5, help="questions a call (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     cases = [case for case in all_cases() if arguments.only in case.name]
     if not cases:
         print(f"no operation is called anything like {arguments.only!r}", file=sys.stderr)

@@ -11,11 +11,11 @@ from voxbus.devkit.docs import configuration, events
 DOCUMENTS = {"docs/configuration.md": configuration.page, "docs/events.md": events.page}
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m voxbus.devkit.docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail when a document is stale")
     parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: this one)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     stale = 0
     for name, page in DOCUMENTS.items():
         path = arguments.root / name
