@@ -15,7 +15,7 @@ import pytest
 
 from voxbus.common.audio import Pcm, mulaw_decode, rms_dbfs
 from voxbus.devkit.caller import Caller, ScriptFailed
-from voxbus.devkit.carrier import CallPlan, CallResult, Carrier, LineQuality, Route
+from voxbus.devkit.carrier import CallPlan, CallResult, Carrier, LineQuality, Route, core_tones
 from voxbus.devkit.carrier.plan import StatusEvent
 from voxbus.devkit.carrier.signing import sign
 from voxbus.devkit.speech import Speech
@@ -228,13 +228,26 @@ async def test_the_agent_comes_back_as_an_echo(
 
 async def test_pressed_keys_arrive(app: Any, carrier: Carrier, plan: CallPlan) -> None:
     async def script(caller: Caller) -> None:
-        await caller.press("1#", gap_ms=60)
+        await caller.press("1#", gap_ms=140)
 
     caller = Caller(script)
-    await carrier.call(plan, caller)
+    result = await carrier.call(plan, caller)
     digits = [message["dtmf"] for message in app.sockets[0].received if message["event"] == "dtmf"]
     assert digits == [{"track": "inbound_track", "digit": "1"}, {"track": "inbound_track", "digit": "#"}]
     assert [digit for digit, _ in caller.pressed] == ["1", "#"]
+    first = int(caller.pressed[0][1]) * 8
+    heard = result.recording.caller
+    assert np.array_equal(heard[first : first + 800], core_tones.tone("1"))
+    assert not heard[first + 800 : first + 960].any()
+
+
+async def test_a_line_that_takes_the_tones_out(app: Any, carrier: Carrier, plan: CallPlan) -> None:
+    async def script(caller: Caller) -> None:
+        await caller.press("1")
+
+    result = await carrier.call(replace(plan, line=LineQuality(tones=False)), Caller(script))
+    assert [m["dtmf"]["digit"] for m in app.sockets[0].received if m["event"] == "dtmf"] == ["1"]
+    assert not result.recording.caller.any()
 
 
 async def test_closing_the_socket_runs_the_next_verb(app: Any, carrier: Carrier, plan: CallPlan) -> None:

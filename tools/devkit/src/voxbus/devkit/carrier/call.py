@@ -114,10 +114,10 @@ class Call:
             frame += 1
             stream = self._stream
             played = _NOTHING if stream is None else stream.play()
+            keys = handset.pressed(audible=self._plan.line.tones)
             agent = mulaw_decode(played.audio) if played.agent_bytes else _QUIET
             caller = line.mix(handset.next_frame(), agent)
             self._recording.add(caller, agent, agent_queued=played.agent_bytes > 0)
-            keys = handset.pressed()
             if stream is not None:  # what is said or pressed between two streams is lost
                 await stream.frame(mulaw_encode(caller), played.marks)
                 for digit in keys:

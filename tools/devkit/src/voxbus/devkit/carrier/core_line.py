@@ -16,12 +16,14 @@ from voxbus.common.audio import HZ, Pcm
 @dataclass(frozen=True)
 class LineQuality:
     """``echo_db``: level of the echo against the agent's audio (below 0), None = no echo. ``noise_dbfs``: RMS level of
-    white noise on the caller's side, None = silence. ``seed`` makes the noise repeatable."""
+    white noise on the caller's side, None = silence. ``seed`` makes the noise repeatable. ``tones``: a pressed key is
+    heard as well as reported."""
 
     echo_db: float | None = None
     echo_delay_ms: int = 200
     noise_dbfs: float | None = None
     seed: int = 0
+    tones: bool = True
 
     def __post_init__(self) -> None:
         if self.echo_db is not None and self.echo_db >= 0:

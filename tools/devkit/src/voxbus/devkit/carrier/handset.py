@@ -14,11 +14,10 @@ import numpy as np
 
 from voxbus.common.audio import FRAME_BYTES, FRAME_MS, Pcm
 from voxbus.devkit.carrier.core_ear import Ear
+from voxbus.devkit.carrier.core_tones import DIGITS, tone
 from voxbus.devkit.carrier.recording import Recording
 
 _SILENCE = np.zeros(FRAME_BYTES, dtype=np.int16)
-
-DIGITS = frozenset("0123456789*#ABCD")
 
 
 class LineEnded(Exception):
@@ -53,6 +52,7 @@ class Handset:
         self.over = asyncio.Event()
         self.hung_up = asyncio.Event()
         self._mouth: deque[Pcm] = deque()
+        self._tone: deque[Pcm] = deque()
         self._keys: list[str] = []
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -81,6 +81,7 @@ class Handset:
         return Spoken(first, last)
 
     def press(self, digit: str) -> None:
+        """The carrier hears it with the next frame."""
         if digit not in DIGITS:
             raise ValueError("a telephone has the keys 0-9, *, #, A-D")
         self._keys.append(digit)
@@ -91,11 +92,16 @@ class Handset:
     # The call's side.
 
     def next_frame(self) -> Pcm:
-        """What the party says in this frame."""
-        return self._mouth.popleft() if self._mouth else _SILENCE
+        """What the mouthpiece gives in this frame: what is said, and under a tone nothing of it."""
+        said = self._mouth.popleft() if self._mouth else _SILENCE
+        return self._tone.popleft() if self._tone else said
 
-    def pressed(self) -> list[str]:
+    def pressed(self, *, audible: bool) -> list[str]:
+        """The keys of this frame, to be asked for before its audio. ``audible``: their tones begin with it."""
         keys, self._keys = self._keys, []
+        if audible:
+            for key in keys:
+                self._tone.extend(tone(key).reshape(-1, FRAME_BYTES))
         return keys
 
     def heard(self, frame: Pcm) -> None:
