@@ -50,8 +50,9 @@ def decode(kind: str, data: bytes) -> Event:
 class AudioIn(NamedTuple):
     """One caller frame: 160 bytes of mu-law at 8 kHz (20 ms), as a rule.
 
-    ``sequence`` counts the call's frames from 0 without gaps, over reconnects too. ``media_ms``: its position on the
-    media clock. ``turn``/``sentence``: what of the agent was audible then (turn 0 = nothing).
+    ``sequence`` counts the call's frames from 0 without gaps; a call that comes back on another stream goes on at
+    ``media_ms`` / 20. ``media_ms``: its position on the media clock. ``turn``/``sentence``: what of the agent was
+    audible then (turn 0 = nothing).
     """
 
     sequence: int

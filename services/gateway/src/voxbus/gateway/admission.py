@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
@@ -24,6 +26,10 @@ from voxbus.gateway.errors import Refused, TooLate
 from voxbus.gateway.outlet import Outlet
 from voxbus.gateway.publisher import Publisher
 from voxbus.gateway.tokens import Leg
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,12 @@ class Admitted:
         """Listens to everything that concerns the call. Raises TooLate when it has ended, or BusUnavailable."""
         asking = self._asking
         sid = asking.start.call_sid
-        self._open_log = await self._bus.open_log(sid, self._on_event)
-        snapshot = self._open_log.snapshot
+        log, *_ = await _together(
+            self._read_log(sid),
+            self._hold(self._bus.audio.subscribe(subjects.audio_out(sid), self._on_audio)),
+            self._hold(self._bus.audio.serve(subjects.audio_replay(sid), self._replay)),
+        )
+        snapshot = log.snapshot
         state = fold(snapshot)
         if state.ended is not None:
             raise TooLate("the call has ended")
@@ -75,9 +85,20 @@ class Admitted:
         )
         for stored in self._early:
             call.on_event(stored)
-        audio = self._bus.audio
-        self._subscriptions.append(await audio.subscribe(subjects.audio_out(sid), call.on_audio))
-        self._subscriptions.append(await audio.serve(subjects.audio_replay(sid), call.ring.messages))
+
+    async def _read_log(self, sid: str) -> OpenLog:
+        self._open_log = await self._bus.open_log(sid, self._on_event)
+        return self._open_log
+
+    async def _hold(self, subscribing: Awaitable[Subscription]) -> None:
+        self._subscriptions.append(await subscribing)
+
+    def _on_audio(self, data: bytes) -> None:
+        if self._call is not None:  # before that nobody has been asked to speak
+            self._call.on_audio(data)
+
+    def _replay(self) -> list[bytes]:
+        return self._call.ring.messages() if self._call is not None else []
 
     def _on_event(self, stored: Stored) -> None:
         if self._call is None:  # the log is still being read
@@ -104,14 +125,13 @@ async def admit(bus: Bus, catalog: Catalog, asking: Asking) -> Admitted:
     Raises BadToken, TooLate, Refused (its agent cannot be used), or BusUnavailable.
     """
     start = asking.start
-    leg = Leg(start.call_sid, 0, session=_session_of(start))
-    if asking.minted:
-        token = start.custom_parameters.get("token", "")
-        leg = await tokens.take(bus.tokens, token, start.call_sid, time.time())
     admitted = Admitted(bus, asking)
     try:
-        await admitted.open()
-        began = await _log_it(bus, catalog, admitted.call, leg)
+        # All at once: the caller waits for it.
+        leg, context, _ = await _together(
+            _leg_of(bus, asking), context_of(bus, start.call_sid, _session_of(start)), admitted.open()
+        )
+        began = await _log_it(bus, catalog, admitted.call, leg, context)
     except BaseException:
         await admitted.close()
         raise
@@ -119,12 +139,20 @@ async def admit(bus: Bus, catalog: Catalog, asking: Asking) -> Admitted:
     return admitted
 
 
-async def _log_it(bus: Bus, catalog: Catalog, call: Call, leg: Leg) -> str:
+async def _leg_of(bus: Bus, asking: Asking) -> Leg:
+    start = asking.start
+    if not asking.minted:
+        return Leg(start.call_sid, 0, session=_session_of(start))
+    token = start.custom_parameters.get("token", "")
+    return await tokens.take(bus.tokens, token, start.call_sid, time.time())
+
+
+async def _log_it(bus: Bus, catalog: Catalog, call: Call, leg: Leg, context: CallContext) -> str:
     condition = not_ended(leg.sid)
     try:
         if call.state.started is None:
             try:
-                await bus.append(await _started(bus, catalog, call.stream_sid, leg), only_if=condition)
+                await bus.append(_started(catalog, call.stream_sid, leg, context), only_if=condition)
                 return "started"
             except Conflict:
                 pass  # another stream of the call was a moment faster
@@ -136,8 +164,7 @@ async def _log_it(bus: Bus, catalog: Catalog, call: Call, leg: Leg) -> str:
     return "resumed"
 
 
-async def _started(bus: Bus, catalog: Catalog, stream_sid: str, leg: Leg) -> ev.Started:
-    context = await context_of(bus, leg.sid, leg.session)
+def _started(catalog: Catalog, stream_sid: str, leg: Leg, context: CallContext) -> ev.Started:
     agent = catalog.resolve(context.agent or leg.agent, context.variables)
     return ev.Started(
         call=leg.sid,
@@ -163,6 +190,17 @@ async def context_of(bus: Bus, sid: str, session: str) -> CallContext:
         return decode_context(stored)
     except CodecError as error:
         raise Refused(422, "bad_context", str(error)) from None
+
+
+async def _together(
+    one: Coroutine[Any, Any, A], two: Coroutine[Any, Any, B], three: Coroutine[Any, Any, C]
+) -> tuple[A, B, C]:
+    """All three at the same time, each to its end; then the first error among them, in this order."""
+    results = await asyncio.gather(one, two, three, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast(tuple[A, B, C], tuple(results))
 
 
 def _session_of(start: StartBody) -> str:

@@ -32,6 +32,9 @@ from voxbus.gateway.core_ring import ReplayRing
 from voxbus.gateway.outlet import Outlet
 from voxbus.gateway.publisher import Publisher
 
+#: How often a call looks whether to leave, besides with every event of its log.
+CHECK_MS: Final = 100.0
+
 #: Why a call leaves its socket: a decision of ours, or what the socket did.
 Leaving = Reason | Literal["stop", "lost", "hand_over", "failed"]
 
@@ -79,6 +82,7 @@ class Call:
         self._left = left
         self._log = log
         self._gone = False
+        self._check_at_ms = 0.0
         self._apology: float | None = None  # since when we say that nobody can take the call
         self._hand_over_by_ms: float | None = None
         self._keys = 0
@@ -169,7 +173,9 @@ class Call:
         if self.player.busy and not self._outlet.blocked:
             self.player.tick(now_ms)
             self._do()
-        self._check(now_ms)
+        if now_ms >= self._check_at_ms:
+            self._check_at_ms = now_ms + CHECK_MS
+            self._check(now_ms)
 
     def tick_failed(self) -> None:
         """Our fault: the call comes back on another stream, with a state that is read from the log again."""

@@ -57,7 +57,7 @@ class CallerAudio:
         ``timestamp_ms``: Twilio's, of the first byte, or -1. A gap in it is audio that never reached us: the media
         clock jumps, and what was left of the frame before is dropped.
         """
-        if timestamp_ms >= 0:
+        if timestamp_ms >= 0 and self._begin_ms + timestamp_ms != self._next_ms:
             pending = self._framer.pending_bytes
             gap = self._begin_ms + timestamp_ms - self._next_ms - ms_of(pending)
             if FRAME_MS <= gap <= _LONGEST_GAP_MS:

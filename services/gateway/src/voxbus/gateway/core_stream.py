@@ -38,23 +38,26 @@ class StreamOrder:
         """The message, if it is one to act upon now. Raises a MediaError for one that may not come here."""
         if self._stopped:
             raise OutOfOrder("a message after stop")
+        start = self.start
+        if type(message) is Media and start is not None and message.stream_sid == start.stream_sid:
+            return message  # nearly all that ever comes
         match message:
             case Unknown():
                 return message
             case Connected():
                 return None
-            case Start(start):
-                if self.start is not None:
+            case Start(body):
+                if start is not None:
                     raise OutOfOrder("start came twice")
-                if self._call_sid and start.call_sid != self._call_sid:
+                if self._call_sid and body.call_sid != self._call_sid:
                     raise BadStart("start.callSid is another call than the URL's")
-                self.start = start
+                self.start = body
                 return message
             case Media() | KeyPress() | Mark() | Stop():
-                if self.start is None:
+                if start is None:
                     self._keep(message)
                     return None
-                if message.stream_sid != self.start.stream_sid and not (
+                if message.stream_sid != start.stream_sid and not (
                     isinstance(message, Stop) and not message.stream_sid
                 ):
                     raise ForeignStream("streamSid is not that of this stream")

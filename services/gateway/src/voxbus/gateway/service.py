@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Iterator
 
 import uvicorn
@@ -30,6 +31,14 @@ LINGER_S = 1.0
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the run loop has its own."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -54,8 +63,6 @@ class Gateway:
         board = self._board = Switchboard(self._bus, self._catalog, gate, ClipBox(self._bus.clips), Ticker())
         config = uvicorn.Config(
             make_app(board, Webhooks(self._bus, self._catalog)),
-            host=settings.gateway_host,
-            port=settings.gateway_port,
             ws=for_board(board),
             # Their own logging would bring back lines with URLs, and URLs of a GET hold phone numbers.
             log_config=None,
@@ -66,14 +73,12 @@ class Gateway:
             server_header=False,
             timeout_graceful_shutdown=2,
         )
-        config.load()
+        # Bound here: where a port is taken, uvicorn would end the process without a word of ours.
+        listener = _listen(settings.gateway_host, settings.gateway_port)
+        self.port = listener.getsockname()[1]
         server = self._server = _Server(config)
-        self._serving = run.background(server.serve(), name="uvicorn")
-        while not server.started:
-            if self._serving.done():
-                raise OSError(f"GATEWAY_PORT {settings.gateway_port} cannot be listened on")
-            await asyncio.sleep(0.005)
-        self.port = server.servers[0].sockets[0].getsockname()[1]
+        self._serving = run.background(server.serve([listener]), name="uvicorn")
+        await server.listening.wait()
         log.info("listening", host=settings.gateway_host, port=self.port, validate=settings.twilio_validate)
 
     def not_ready(self) -> str:
@@ -87,6 +92,15 @@ class Gateway:
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await asyncio.wait((self._serving,))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Raises OSError that names the setting."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(error.errno, f"GATEWAY_HOST {host}, GATEWAY_PORT {port}: {error.strerror}") from error
 
 
 def build(settings: GatewaySettings, bus: Bus) -> Gateway:

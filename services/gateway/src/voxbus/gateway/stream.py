@@ -159,6 +159,8 @@ class Stream:
         if call is None:
             if len(self._waiting) < MAX_EARLY:
                 self._waiting.append(message)
+            else:
+                metrics.FRAMES_DROPPED.inc()
             return
         match message:
             case Media(_, media):
