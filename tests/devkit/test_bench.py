@@ -36,7 +36,8 @@ def test_a_turn_costs_what_is_not_silence() -> None:
     latencies = [Latency(512.0, 20.0, 1.0, 2.0, 3.0, 4.0, total_ms) for total_ms in (540.0, 560.0, 530.0)]
     lines = [line.split() for line in turn.lines(latencies, calls=3)]
     assert lines[1] == ["endpointing", "512.0", "ms", "512.0", "ms"]
-    assert lines[-1][-4:] == ["40.0", "ms", "60.0", "ms"]
+    assert lines[-2][-4:] == ["40.0", "ms", "60.0", "ms"]
+    assert lines[-1][-4:] == ["20.0", "ms", "40.0", "ms"]  # recognition took 20 ms
 
 
 @pytest.mark.parametrize(("part", "value"), [(0.0, 1.0), (0.5, 2.0), (0.95, 4.0), (1.0, 4.0)])

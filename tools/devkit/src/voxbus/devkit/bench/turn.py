@@ -1,7 +1,7 @@
 """What a turn costs besides the silence that ends it: whole calls over real processes and sockets.
 
-The caller of each call asks the same question again and again. Overhead is voice to voice, less the silence that the
-recognizer waits for on purpose; with the embedded providers it holds their work, too.
+The caller of each call asks the same question again and again. Overhead is the caller's last sound to the first agent
+frame that is sent, less the silence that is waited for on purpose, and less the work of the embedded recognizer.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ def lines(latencies: Sequence[Latency], calls: int) -> Iterator[str]:
     for field in fields(Latency):
         values = [getattr(latency, field.name) for latency in latencies]
         yield _line(field.name.removesuffix("_ms").replace("_", " "), values)
-    yield _line(
-        f"overhead (total less {SILENCE_MS} ms of silence)", [x.total_ms - SILENCE_MS for x in latencies]
-    )
+    spent = [x.total_ms - SILENCE_MS for x in latencies]
+    yield _line(f"total less {SILENCE_MS} ms of silence", spent)
+    recognized = [x.recognition_ms for x in latencies]
+    yield _line("overhead: that less recognition", [a - b for a, b in zip(spent, recognized, strict=True)])
 
 
 def _line(name: str, values: Sequence[float]) -> str:
