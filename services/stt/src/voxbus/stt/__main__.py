@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from voxbus.stt.providers import make
-
 from voxbus.common.bus import Bus
 from voxbus.common.run import run
+from voxbus.stt.providers import make
 from voxbus.stt.service import SttService
 from voxbus.stt.settings import SttSettings
 
