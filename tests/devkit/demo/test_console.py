@@ -33,7 +33,7 @@ def test_the_transcript_holds_what_was_heard(sample: SampleCall) -> None:
         "agent Hello, this is the clinic.",
         "agent You have an appointment on Tuesday at ten.",
         "caller can you repeat that",
-        "caller mm-hm [goes on listening]",
+        "caller mm-hm [a hum, the agent goes on]",
         "agent Of course. You have an appointment on Tuesday the fourth at ten in the morning.",
         "caller i would like to reschedule",
         "agent I can offer Wednesday at nine, [cut off]",

@@ -66,7 +66,7 @@ class LiveTranscript:
         at_s = stored.time_s - (self._state.started_s or stored.time_s)
         match event:
             case Utterance(backchannel=True):
-                return self.say(at_s, "caller", event.text, note="goes on listening")
+                return self.say(at_s, "caller", event.text, note="a hum, the agent goes on")
             case Utterance(ended_by="dtmf"):
                 return []  # each key was shown when it was pressed
             case Utterance(final=True) if event.text:

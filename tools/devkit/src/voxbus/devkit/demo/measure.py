@@ -106,7 +106,7 @@ def interruptions(
     return tuple(found)
 
 
-def backchannels(log: Sequence[Stored]) -> tuple[Backchannel, ...]:
+def backchannels(log: Sequence[Stored], facts: CarrierFacts) -> tuple[Backchannel, ...]:
     found = []
     for _, said in of_kind(log, Utterance):
         if not said.backchannel:
@@ -118,9 +118,23 @@ def backchannels(log: Sequence[Stored]) -> tuple[Backchannel, ...]:
             if _near(paused.media_ms, said) and on_s is not None:
                 held_from, held = paused.media_ms, round(1000 * (on_s - paused_s), 1)
         found.append(
-            Backchannel(said.turn, said.text, said.start_media_ms, said.end_media_ms, held_from, held)
+            Backchannel(
+                said.turn,
+                said.text or _spoken(said, facts),
+                said.start_media_ms,
+                said.end_media_ms,
+                held_from,
+                held,
+            )
         )
     return tuple(found)
+
+
+def _spoken(said: Utterance, facts: CarrierFacts) -> str:
+    """What the script said there: a recognizer need not know a hum by its letters."""
+    return next(
+        (one.text for one in facts.said if one.start_ms < said.end_media_ms <= one.end_ms + 200), "a sound"
+    )
 
 
 def _near(media_ms: float, said: Utterance) -> bool:

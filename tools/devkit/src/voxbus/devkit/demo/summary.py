@@ -106,7 +106,7 @@ def summarize(
         last_verb_from=facts.last_verb_from,
         turns=measured,
         interruptions=interruptions(log, facts, caller, agent),
-        backchannels=backchannels(log),
+        backchannels=backchannels(log, facts),
         keys=tuple(Pressed(e.digit, e.media_ms) for _, e in of_kind(log, Dtmf)),
         kills=tuple(measure_kill(kill, measured, agent, held) for kill in kills),
         warnings=facts.warnings,
