@@ -159,6 +159,18 @@ def test_the_reply_follows_the_filler(line: Line, speech: Speech) -> None:
     assert line.heard == speech(600) + speech(300, seed=9)
 
 
+def test_a_barge_in_over_a_filler_ends_the_reply_that_never_came(line: Line, speech: Speech) -> None:
+    line.player.clips["filler"] = speech(600)
+    line.run(2600)
+    line.log(line.speech())
+    assert line.clears == [line.now]
+    line.log(line.barge_in())
+    assert [(i.turn, i.sentence, i.text) for i in line.of(ev.Interrupted)] == [(1, 0, "")]
+    heard = len(line.heard)
+    line.run(9000)
+    assert len(line.heard) == heard
+
+
 def test_without_a_clip_dead_air_is_counted(line: Line) -> None:
     line.run(3000)
     assert line.filled == ["missing"]

@@ -57,7 +57,7 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     @app.api_route("/twilio/voice", methods=["GET", "POST"])
     @app.api_route("/twiml", methods=["GET", "POST"])
     async def voice(request: Request) -> Response:
-        return _xml(await webhooks.voice(await asked(request)))
+        return _xml(await webhooks.voice(await asked(request), draining=board.draining))
 
     @app.api_route("/twilio/next", methods=["GET", "POST"])
     async def next_verb(request: Request) -> Response:

@@ -30,6 +30,9 @@ log = get_logger(__name__)
 #: https://www.twilio.com/docs/voice/api/call-resource, call status values: after these the call is over.
 TERMINAL: Final = frozenset(("completed", "busy", "no-answer", "canceled", "failed"))
 
+#: Where there is only one gateway, its successor needs a moment before it takes streams.
+DRAIN_PAUSE_S: Final = 2
+
 _WORD = re.compile(r"[a-z_-]{1,32}")
 
 
@@ -65,7 +68,7 @@ class Webhooks:
         self._bus = bus
         self._catalog = catalog
 
-    async def voice(self, asked: Asked) -> str:
+    async def voice(self, asked: Asked, *, draining: bool) -> str:
         """A call is coming in, or was answered. TwiML that connects it to a stream of ours."""
         sid = asked.sid
         session = asked.query.get("session", "")
@@ -88,7 +91,7 @@ class Webhooks:
         answered_by = asked.fields.get("AnsweredBy", "")
         if answered_by:  # with synchronous detection the result comes with this request
             await self._answered_by(sid, answered_by)
-        return await self._connect(asked.origin, leg, Reconnect(0, 0))
+        return await self._connect(asked.origin, leg, Reconnect(0, 0), DRAIN_PAUSE_S if draining else 0)
 
     async def next(self, asked: Asked, *, draining: bool) -> str:
         """A stream is over: what now?"""
@@ -108,8 +111,7 @@ class Webhooks:
                 return twiml.dial(number)
             case Reconnect():
                 leg = Leg(sid, time.time() + tokens.VALID_S)
-                # Where there is only one gateway, its successor needs a moment.
-                pause_s = 2 if draining else min(decision.tries, 1)
+                pause_s = DRAIN_PAUSE_S if draining else min(decision.tries, 1)
                 return await self._connect(asked.origin, leg, decision, pause_s)
 
     async def _connect(self, origin: Origin, leg: Leg, then: Reconnect, pause_s: int = 0) -> str:

@@ -110,7 +110,8 @@ class Player:
             case ev.SpeechStarted():
                 self._caller_speaks = True
             case ev.BargeIn():
-                if self._stage.reply is not None and self._stage.reply.begun:
+                reply = self._stage.reply
+                if self._stage.paused is not None or (reply is not None and reply.begun):
                     self._interrupt(now_ms)
             case _:
                 pass
@@ -220,8 +221,8 @@ class Player:
         reply = self._stage.reply
         if reply is None or reply.over or self._stage.paused is not None or self._stage.must_finish(now_ms):
             return
-        if not reply.begun and self._stage.clip is None:
-            return
+        if not reply.begun and self._stage.sender.clock.ahead_ms(now_ms) <= 0:
+            return  # neither the reply nor a clip is at Twilio
         self._stage.sender.clear(now_ms)
         self._stage.clip = None
         self._stage.settle_played(now_ms)
