@@ -14,7 +14,7 @@ from voxbus.stt.providers.pocketsphinx import graph, model
 
 #: Price of the way out of the grammar, and of each phone there: measured, see tests/stt/test_acceptance.py.
 _GARBAGE: Final = 1.0
-_PHONE: Final = 0.5
+_PHONE: Final = 1e-8
 
 #: A line that is silent to the last bit makes the logarithm of an energy something that no model has seen.
 _DITHER: Final = 10.0
