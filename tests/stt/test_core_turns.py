@@ -12,16 +12,10 @@ from voxbus.common import events as ev
 from voxbus.common.agents import Agent, Dtmf, Lines, Voice
 from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState
+from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Window
-from voxbus.stt.core_turns import (
-    CancelRecognition,
-    FinishRecognition,
-    Look,
-    Output,
-    StartRecognition,
-    TurnTaker,
-)
+from voxbus.stt.core_turns import TurnTaker
 
 SID = "CA" + "1" * 32
 AGENT = Agent(name="a", prompt="p", lines=Lines(greeting="Hello."))
@@ -361,7 +355,7 @@ def test_what_an_earlier_holder_decided_is_not_decided_again() -> None:
 
 def test_dropped_frames_are_reported_once() -> None:
     line = Line()
-    line.taker.dropped_frames = 7
+    line.taker.utterances.dropped_frames = 7
     line.speech(320, "a").silence(640).agent_says(2, "b").silence(320).agent_heard(2, 1)
     line.silence(640).speech(320, "c").silence(640)
     assert [u.dropped_frames for u in line.utterances] == [7, 0]

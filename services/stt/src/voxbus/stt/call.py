@@ -15,16 +15,10 @@ from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter, histogram_ms
 from voxbus.stt.core_frames import FrameLine, late_ms
+from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Window
-from voxbus.stt.core_turns import (
-    CancelRecognition,
-    FinishRecognition,
-    Look,
-    Output,
-    StartRecognition,
-    TurnTaker,
-)
+from voxbus.stt.core_turns import TurnTaker
 from voxbus.stt.recognizer import Recognition, Recognizer, Transcript
 from voxbus.stt.ticker import Ticker
 
@@ -185,7 +179,7 @@ class Call:
 
     def _lost(self, frames: int, why: str) -> None:
         assert self._taker is not None
-        self._taker.dropped_frames += frames
+        self._taker.utterances.dropped_frames += frames
         DROPPED.labels(why).inc(frames)
 
     # -- decisions ---------------------------------------------------------------------------------------------

@@ -24,9 +24,11 @@ from dataclasses import dataclass
 from voxbus.common import events as ev
 from voxbus.common.fold import CallState
 from voxbus.stt.core_digits import Digits
+from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import MIN_VOICED_MS, Speech, StrongRun, Window
-from voxbus.stt.core_words import is_backchannel, is_echo, join
+from voxbus.stt.core_utterances import Recognized, Utterances
+from voxbus.stt.core_words import in_last_sentence, is_backchannel, is_echo, spoken_around
 
 #: Recognition begins this long before the first voiced window: the detector needs a moment, first consonants do not.
 PRE_ROLL_MS = 300
@@ -45,36 +47,6 @@ TONE_BEFORE_MS = 500
 TONE_AFTER_MS = 250
 #: So much silence after a turn that was cut for its length is a pause.
 PAUSE_MS = 96
-
-
-@dataclass(frozen=True)
-class StartRecognition:
-    """Recognize from ``from_ms`` (media clock) on."""
-
-    from_ms: int
-
-
-@dataclass(frozen=True)
-class Look:
-    """The caller may be done: recognize what there is so far."""
-
-
-@dataclass(frozen=True)
-class FinishRecognition:
-    """No more audio belongs to it; ``TurnTaker.transcript`` wants its result, one for each, in order.
-
-    ``looked``: nothing was said after the last Look.
-    """
-
-    looked: bool = False
-
-
-@dataclass(frozen=True)
-class CancelRecognition:
-    """It was nothing."""
-
-
-Output = ev.Event | StartRecognition | Look | FinishRecognition | CancelRecognition
 
 
 @dataclass(frozen=True)
@@ -107,11 +79,8 @@ class TurnTaker:
         self._digits = Digits(rules.dtmf)
         self._tone_until_ms = -1
         self._pausing: int | None = None  # after a forced end: ms of silence so far
-        self._open: ev.Utterance | None = None  # published, and nothing of the reply was audible yet
-        self._redo: ev.Utterance | None = None  # withdrawn: comes again as the next attempt
-        self._last_turn = 0
         self._over_time = False
-        self.dropped_frames = 0
+        self.utterances = Utterances(call, holder, state)
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
@@ -120,8 +89,7 @@ class TurnTaker:
         self._now_ms = window.end_ms
         if window.turn:
             self._quiet_since_ms = self._audible_until_ms = window.end_ms
-            if self._open is not None and window.turn >= self._open.turn:
-                self._open = None
+            self.utterances.audible(window.turn)
         if window.end_ms <= self._after_ms:
             return []
         out: list[Output] = []
@@ -151,23 +119,18 @@ class TurnTaker:
         """The result of the oldest recognition that was finished; ``text`` is empty when there were no words."""
         finished = self._finished.popleft()
         speech = finished.speech
+        recognized = Recognized(
+            speech, finished.ended_by, text, confidence, finished.endpoint_ms, recognition_ms
+        )
         out: list[Output] = []
         if speech.over_agent and not speech.meant:
             if not self._is_meant(speech, text):
-                return [self._backchannel(finished, text, confidence, recognition_ms)]
+                return [self.utterances.backchannel(recognized)]
             out.append(self._barge_in(speech, "words"))
-        utterance = self._utterance(
-            text,
-            speech.start_ms,
-            speech.end_ms,
-            finished.ended_by,
-            confidence=confidence,
-            endpoint_ms=finished.endpoint_ms,
-            recognition_ms=recognition_ms,
-        )
+        utterance = self.utterances.spoken(recognized)
         if self._speech is not None and self._speech.announced and not self._speech.over_agent:
             # The caller went on while we were still reading the words: one utterance, at the end of the rest.
-            self._redo = utterance
+            self.utterances.keep(utterance)
             return out
         return [*out, self._publish(utterance)]
 
@@ -243,13 +206,8 @@ class TurnTaker:
             return []
         speech.announced = True
         out: list[Output] = [self._speech_started(speech, over_agent=False)]
-        if self._open is not None:
-            self._redo, self._open = self._open, None
-            out.append(
-                ev.UtteranceWithdrawn(
-                    call=self._call, holder=self._holder, turn=self._redo.turn, attempt=self._redo.attempt
-                )
-            )
+        if (withdrawn := self.utterances.withdraw()) is not None:
+            out.append(withdrawn)
         return out
 
     def _finish(self, speech: Speech, ended_by: ev.EndedBy) -> list[Output]:
@@ -270,25 +228,12 @@ class TurnTaker:
     # -- what was meant ----------------------------------------------------------------------------------------
 
     def _is_meant(self, speech: Speech, text: str) -> bool:
-        if not text or is_echo(text, self._spoken_text(speech)):
+        if not text or is_echo(text, spoken_around(self._state, *speech.spoken)):
             return False
         # "Yes" in the middle of an explanation is listening; at the end of a question it is the answer.
-        return not is_backchannel(text, self._rules.backchannels) or self._in_last_sentence(speech)
-
-    def _spoken_text(self, speech: Speech) -> str:
-        """The sentence that was audible and the one before it: an echo is up to 300 ms late."""
-        turn, index = speech.spoken
-        state = self._state.turns.get(turn)
-        if state is None:
-            return ""
-        around = (state.sentences.get(i) for i in (index - 1, index))
-        return " ".join(sentence.event.text for sentence in around if sentence is not None)
-
-    def _in_last_sentence(self, speech: Speech) -> bool:
-        turn, index = speech.spoken
-        state = self._state.turns.get(turn)
-        ended = state.reply_ended if state is not None else None
-        return ended is not None and index >= ended.sentences - 1
+        return not is_backchannel(text, self._rules.backchannels) or in_last_sentence(
+            self._state, *speech.spoken
+        )
 
     # -- what goes out -----------------------------------------------------------------------------------------
 
@@ -307,70 +252,14 @@ class TurnTaker:
             by="words" if by == "words" else "duration",
         )
 
-    def _backchannel(
-        self, finished: _Finished, text: str, confidence: float, recognition_ms: float
-    ) -> ev.Event:
-        speech = finished.speech
-        return ev.Utterance(
-            call=self._call,
-            holder=self._holder,
-            turn=speech.spoken[0],
-            text=text,
-            start_media_ms=speech.start_ms,
-            end_media_ms=speech.end_ms,
-            ended_by=finished.ended_by,
-            confidence=confidence,
-            backchannel=True,
-            endpoint_ms=finished.endpoint_ms,
-            recognition_ms=recognition_ms,
-        )
-
-    def _utterance(
-        self,
-        text: str,
-        start_ms: int,
-        end_ms: int,
-        ended_by: ev.EndedBy,
-        *,
-        confidence: float = 1.0,
-        endpoint_ms: float = 0.0,
-        recognition_ms: float = 0.0,
-    ) -> ev.Utterance:
-        """The utterance that is due, joined with the one it goes on from."""
-        redo, self._redo = self._redo, None
-        turn, attempt = max(self._state.next_turn(), self._last_turn + 1), 0
-        if redo is not None:
-            turn, attempt = redo.turn, redo.attempt + 1
-            text, start_ms = join(redo.text, text), redo.start_media_ms
-        dropped, self.dropped_frames = self.dropped_frames, 0
-        if redo is not None:
-            dropped += redo.dropped_frames
-        spoken = ended_by in ("silence", "provider", "max_duration")
-        return ev.Utterance(
-            call=self._call,
-            holder=self._holder,
-            turn=turn,
-            attempt=attempt,
-            text=text,
-            start_media_ms=start_ms,
-            end_media_ms=end_ms,
-            ended_by="no_words" if spoken and not text else ended_by,
-            confidence=confidence,
-            endpoint_ms=endpoint_ms,
-            recognition_ms=recognition_ms,
-            dropped_frames=dropped,
-        )
-
-    def _publish(self, utterance: ev.Utterance) -> ev.Utterance:
-        self._open = utterance
-        self._last_turn = max(self._last_turn, utterance.turn)
-        self._quiet_since_ms = max(self._quiet_since_ms, utterance.end_media_ms)
-        return utterance
-
     def _utter_digits(self, digits: str) -> list[Output]:
         first_ms, last_ms = self._digits.span_ms
         endpoint_ms = max(0, self._now_ms - last_ms)
-        return [self._publish(self._utterance(digits, first_ms, last_ms, "dtmf", endpoint_ms=endpoint_ms))]
+        return [self._publish(self.utterances.unspoken(digits, first_ms, last_ms, "dtmf", endpoint_ms))]
+
+    def _publish(self, utterance: ev.Utterance) -> ev.Utterance:
+        self._quiet_since_ms = max(self._quiet_since_ms, utterance.end_media_ms)
+        return self.utterances.publish(utterance)
 
     # -- silence of both ---------------------------------------------------------------------------------------
 
@@ -382,14 +271,14 @@ class TurnTaker:
         now_ms = window.end_ms
         if call_s >= self._rules.max_call_s and not self._over_time:
             self._over_time = True
-            return [self._publish(self._utterance("", now_ms, now_ms, "time_limit"))]
+            return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "time_limit"))]
         if now_ms - self._quiet_since_ms < self._patience_ms():
             return []
-        return [self._publish(self._utterance("", now_ms, now_ms, "no_input"))]
+        return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "no_input"))]
 
     def _patience_ms(self) -> int:
         state = self._state
-        if self._open is not None or (state.turn is not None and not state.turn.played):
+        if self.utterances.open is not None or (state.turn is not None and not state.turn.played):
             return max(REPLY_OVERDUE_MS, self._rules.no_input_ms)
         if state.turn is None and state.started is not None and state.started.direction == "outbound":
             return CALLEE_SILENT_MS

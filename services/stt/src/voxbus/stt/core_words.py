@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from voxbus.common.fold import CallState
+
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
 
 #: So many words in a row that the agent is saying just now are its echo. One or two may well be an answer:
@@ -28,6 +30,22 @@ def is_echo(text: str, spoken: str) -> bool:
     if len(words) < ECHO_WORDS:
         return False
     return any(source[i : i + len(words)] == words for i in range(len(source) - len(words) + 1))
+
+
+def spoken_around(state: CallState, turn: int, index: int) -> str:
+    """That sentence of the agent and the one before it: an echo is up to 300 ms late."""
+    found = state.turns.get(turn)
+    if found is None:
+        return ""
+    around = (found.sentences.get(i) for i in (index - 1, index))
+    return " ".join(sentence.event.text for sentence in around if sentence is not None)
+
+
+def in_last_sentence(state: CallState, turn: int, index: int) -> bool:
+    """Whether the reply is known to end with that sentence."""
+    found = state.turns.get(turn)
+    ended = found.reply_ended if found is not None else None
+    return ended is not None and index >= ended.sentences - 1
 
 
 def join(*parts: str) -> str:
