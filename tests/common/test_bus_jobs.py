@@ -95,7 +95,9 @@ async def test_each_job_is_done_once_by_one_of_two(
     await until(lambda: len(one.jobs) + len(two.jobs) == 20)
     done = {job.event.call for job in one.jobs + two.jobs}
     assert len(done) == 20
-    assert await unacked(bus) == 0
+    async with asyncio.timeout(8):  # the last acknowledgements are still on their way
+        while await unacked(bus):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_worker_takes_no_more_than_its_capacity(
