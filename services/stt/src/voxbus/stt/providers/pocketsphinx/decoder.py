@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from voxbus.common import jsgf
 from voxbus.stt.providers.pocketsphinx import graph, model
+from voxbus.stt.providers.pocketsphinx.plausible import Segment, is_plausible, loud_frames
 
 #: Price of the way out of the grammar, and of each phone there: measured, see tests/stt/test_acceptance.py.
 _GARBAGE: Final = 1.0
-_PHONE: Final = 1e-8
+_PHONE: Final = 1e-11
 
 #: A line that is silent to the last bit makes the logarithm of an energy something that no model has seen.
 _DITHER: Final = 10.0
@@ -35,16 +36,17 @@ class SphinxDecoder:
         )
         for position, phone in enumerate(graph.PHONES):
             self._decoder.add_word(f"{graph.MARK}{phone}", phone, position == len(graph.PHONES) - 1)
-        self._known: set[str] = set()
+        self._grammars: dict[str, jsgf.Grammar] = {}
         self._random = np.random.default_rng(1)
 
     def learn(self, key: str, grammar: str) -> None:
         """Raises AgentError for a grammar that is none."""
-        if key in self._known:
+        if key in self._grammars:
             return
-        arcs = graph.build(jsgf.parse(grammar), garbage=_GARBAGE, phone=_PHONE)
+        parsed = jsgf.parse(grammar)
+        arcs = graph.build(parsed, garbage=_GARBAGE, phone=_PHONE)
         self._decoder.add_fsg(key, self._decoder.create_fsg(key, 0, 1, arcs))
-        self._known.add(key)
+        self._grammars[key] = parsed
 
     def recognize(self, key: str, audio: NDArray[np.int16]) -> tuple[str, float]:
         """(words, confidence) for int16 audio at 8 kHz; no words when it is not in the grammar ``key``."""
@@ -58,4 +60,15 @@ class SphinxDecoder:
         found = decoder.hyp()
         if found is None or graph.MARK in found.hypstr:
             return "", 0.0
-        return found.hypstr, 1.0
+        text: str = found.hypstr
+        grammar = self._grammars[key]
+        if grammar.match(grammar.rules[grammar.public], tuple(text.split())) is None:
+            return "", 0.0  # it breaks off in the middle of a phrase
+        segments = [self._segment(s.word, s.start_frame, s.end_frame + 1) for s in decoder.seg()]
+        return (text, 1.0) if is_plausible(segments, loud_frames(audio)) else ("", 0.0)
+
+    def _segment(self, word: str, start: int, end: int) -> Segment:
+        if word.startswith(("<", "[", "(")):  # a filler, or no word at all
+            return Segment(start, end, 0)
+        pronunciation = self._decoder.lookup_word(word.partition("(")[0])
+        return Segment(start, end, len(pronunciation.split()))
