@@ -1,0 +1,145 @@
+"""One stack for all of these tests, with two of each worker, and a telephone to call it with.
+
+Calls last as long as they last: tests run several at once where they do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import pytest_asyncio
+
+from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.events import Ended, Event, Stored
+from voxbus.common.fold import CallState, fold
+from voxbus.devkit.caller import Caller, Script, ScriptFailed
+from voxbus.devkit.carrier import Call, CallPlan, CallResult, Carrier, Route
+from voxbus.devkit.core_narrate import narrate
+from voxbus.devkit.speech import speak
+from voxbus.devkit.stack import Stack
+
+#: Leads to the gateways of the stack, as a load balancer would.
+PUBLIC_URL = "https://e2e.voxbus.test"
+
+_ENDED_S = 10.0
+
+#: Everything that callers say here, synthesized ahead: a script that waits for it would hold up all the other calls.
+LINES = (
+    "goodbye",
+    "mm-hm",
+    "please stop that",
+    "tell me a long story",
+    "tell me a story",
+    "the moon is made of old green cheese",
+    "yes please",
+)
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass
+class Held:
+    """A call that is over, from both of its ends."""
+
+    caller: Caller
+    result: CallResult
+    log: list[Stored]
+
+    @property
+    def state(self) -> CallState:
+        return fold(self.log)
+
+    def events(self, kind: type[E]) -> list[E]:
+        return [stored.event for stored in self.log if isinstance(stored.event, kind)]
+
+    @property
+    def verbs(self) -> list[str]:
+        return [executed.verb for executed in self.result.verbs]
+
+    def heard(self, turn: int) -> str:
+        """What the caller heard of a turn, as the log has it."""
+        return self.state.turns[turn].heard_text
+
+
+@dataclass
+class Phone:
+    """Places calls against the stack."""
+
+    stack: Stack
+    bus: Bus
+    carrier: Carrier
+    token: str
+
+    def plan(self, agent: str = "talker", **more: Any) -> CallPlan:
+        plan = CallPlan(
+            voice_url=f"{PUBLIC_URL}/twilio/voice?agent={agent}",
+            status_url=f"{PUBLIC_URL}/twilio/status",
+            auth_token=self.token,
+            call_sid="CA" + secrets.token_hex(16),
+            time_limit_s=90,
+            route=Route(PUBLIC_URL, self.stack.gateway_urls),
+        )
+        return replace(plan, **more)
+
+    async def call(self, script: Script, agent: str = "talker", **plan: Any) -> Held:
+        """Rings, holds the call as scripted, and waits until its log says that it has ended."""
+        return await self.hold(self.carrier.prepare(self.plan(agent, **plan)), script)
+
+    async def hold(self, call: Call, script: Script) -> Held:
+        sid = call.result.call_sid
+        ended = asyncio.Event()
+
+        def on_event(stored: Stored) -> None:
+            if isinstance(stored.event, Ended):
+                ended.set()
+
+        live = await self.bus.open_log(sid, on_event)
+        caller = Caller(script)
+        try:
+            result = await call.run(caller)
+            async with asyncio.timeout(_ENDED_S):
+                await ended.wait()
+        except (ScriptFailed, TimeoutError) as error:
+            error.add_note(await self._story(call))
+            raise
+        finally:
+            await live.close()
+        return Held(caller, result, await self.bus.read_log(sid))
+
+    async def _story(self, call: Call) -> str:
+        """What happened in a call that did not go as it should."""
+        began_s = call.result.recording.zero_unix_s
+        log = await self.bus.read_log(call.result.call_sid)
+        told = (f"{s.time_s - began_s:8.3f}  {s.event.kind:<20}{narrate(s.event)}" for s in log)
+        seen = (f"{m.at_ms / 1000:8.3f}  {m.what} {m.detail}" for m in call.result.recording.moments)
+        return "\n".join(("the log:", *told, "the line:", *seen, *map(str, call.result.debugger.entries)))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
+    await asyncio.to_thread(lambda: [speak(line) for line in LINES])
+    token = secrets.token_hex(16)
+    async with (
+        Stack(
+            counts={"gateway": 2, "stt": 2, "llm": 2, "tts": 2},
+            env={
+                "TWILIO_AUTH_TOKEN": token,
+                "TWILIO_VALIDATE": "on",
+                "PUBLIC_URL": PUBLIC_URL,
+                "AGENTS_DIR": str(Path(__file__).parent / "agents"),
+                "PERSONA": "talker",
+                "SCRIPTED_TOKEN_DELAY_MS": "20",
+            },
+            directory=tmp_path_factory.mktemp("stack"),
+        ) as stack,
+        Carrier() as carrier,
+    ):
+        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="e2e"))
+        yield Phone(stack, bus, carrier, token)
+        await bus.close()
