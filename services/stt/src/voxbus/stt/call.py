@@ -7,6 +7,7 @@ import time
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
+from voxbus.common.audio import mulaw_decode, rms_dbfs
 from voxbus.common.bus import Bus, Subscription, not_ended, under
 from voxbus.common.codec import unpack_audio_in
 from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, ProviderError
@@ -14,6 +15,7 @@ from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter, histogram_ms
+from voxbus.stt.core_echo import EchoGate
 from voxbus.stt.core_frames import FrameLine, late_ms
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
@@ -59,6 +61,8 @@ class Call:
         self._taker: TurnTaker | None = None
         self._holder = 0
         self._window_start_ms = 0
+        self._window = b""
+        self._echo = EchoGate()
         self._recognition: Recognition | None = None
         self._outbox: asyncio.Queue[Event] = asyncio.Queue()
         self._finished: asyncio.Queue[tuple[Recognition, bool, float]] = asyncio.Queue()
@@ -161,7 +165,8 @@ class Call:
         if window is None:
             self._busy_since_s = None
             return None
-        self._window_start_ms, audio = window
+        self._window_start_ms, self._window = window
+        audio = self._window
         if self._recognition is not None:
             self._recognition.feed(audio)
         return audio
@@ -173,9 +178,19 @@ class Call:
             self._line.missing_frames = 0
         start_ms = self._window_start_ms
         turn, sentence = self._line.audible_at(start_ms + WINDOW_MS // 2)
+        if not self._is_caller(probability, audible=turn > 0):
+            probability = 0.0
         window = Window(probability, start_ms, start_ms + WINDOW_MS, turn, sentence)
         if outputs := self._taker.window(window, time.time() - self._state.started_s):
             self._do(outputs)
+
+    def _is_caller(self, probability: float, *, audible: bool) -> bool:
+        """Or, as far as the level tells, the agent's own echo."""
+        if self._echo.is_open(self._window_start_ms + WINDOW_MS, audible=audible):
+            return True
+        level_dbfs = rms_dbfs(mulaw_decode(self._window))
+        speech, speaking = probability >= self._rules.speech_start_prob, self._recognition is not None
+        return self._echo.passes(level_dbfs, speech=speech, speaking=speaking)
 
     def _lost(self, frames: int, why: str) -> None:
         assert self._taker is not None
@@ -202,6 +217,8 @@ class Call:
                         self._recognition.cancel()
                         self._recognition = None
                 case _:
+                    if isinstance(output, ev.Utterance):
+                        self._echo.judged(caller=bool(output.text) or not output.backchannel)
                     self._outbox.put_nowait(output)
 
     def _on_partial(self, text: str) -> None:
