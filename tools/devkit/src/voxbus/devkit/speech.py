@@ -16,8 +16,8 @@ from voxbus.common.audio import HZ, Pcm, Resampler, active_level_dbfs
 #: Active level of a caller on a telephone line, a little below the agent's.
 CALLER_DBFS = -22.0
 
-#: A voice that no agent uses: the variant makes a woman of the American voice.
-VOICE = "en-us+f3"
+#: A voice that no agent uses, and of the variants one that the embedded recognizer understands well.
+VOICE = "en-us+m3"
 
 #: This much below the active level is silence.
 _TRIM_DB = 30.0
