@@ -13,7 +13,7 @@ from voxbus.common import jsgf
 from voxbus.stt.providers.pocketsphinx import graph, model
 from voxbus.stt.providers.pocketsphinx.plausible import Segment, is_plausible, loud_frames
 
-#: Price of the way out of the grammar, and of each phone there: measured, see tests/stt/test_acceptance.py.
+#: Price of the way out of the grammar, and of each phone there: measured in tests/stt/test_acceptance.py.
 _GARBAGE: Final = 1.0
 _PHONE: Final = 1e-11
 
@@ -37,7 +37,6 @@ class SphinxDecoder:
         for position, phone in enumerate(graph.PHONES):
             self._decoder.add_word(f"{graph.MARK}{phone}", phone, position == len(graph.PHONES) - 1)
         self._grammars: dict[str, jsgf.Grammar] = {}
-        self._random = np.random.default_rng(1)
 
     def learn(self, key: str, grammar: str) -> None:
         """Raises AgentError for a grammar that is none."""
@@ -52,7 +51,8 @@ class SphinxDecoder:
         """(words, confidence) for int16 audio at 8 kHz; no words when it is not in the grammar ``key``."""
         decoder = self._decoder
         decoder.activate_search(key)
-        dithered = audio + self._random.normal(size=len(audio)) * _DITHER
+        # The same noise each time: the same audio has the same words, in whichever process.
+        dithered = audio + np.random.default_rng(1).normal(size=len(audio)) * _DITHER
         samples = np.clip(np.round(dithered), -32768, 32767).astype(np.int16)
         decoder.start_utt()
         decoder.process_raw(samples.tobytes(), full_utt=True)
