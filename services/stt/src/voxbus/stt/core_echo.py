@@ -46,7 +46,7 @@ class EchoGate:
         return min(max(self._echo_dbfs + MARGIN_DB, LOWEST_DBFS), HIGHEST_DBFS)
 
     def is_open(self, end_ms: int, *, audible: bool) -> bool:
-        """Whether the window ending there passes whatever its level: there is no echo in it. ``audible``: the agent is."""
+        """Whether the window ending there passes at any level, having no echo in it. ``audible``: the agent is."""
         if audible:
             self._until_ms = end_ms + TAIL_MS
         return end_ms > self._until_ms
