@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from voxbus.common.agents import Agent, Lines
 from voxbus.common.bus import Bus, BusConfig, ensure
 
 if TYPE_CHECKING:
     from voxbus.devkit.nats_server import NatsServer
+
+# The same examples in every run, so that a failure is the change's and not the day's; and no deadlines, because a busy
+# machine is no fault. HYPOTHESIS_PROFILE=search looks for examples that nobody has seen yet.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _NO_SERVER = "the devkit brings the NATS server"
 
