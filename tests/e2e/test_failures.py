@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,6 +13,8 @@ import pytest_asyncio
 
 from voxbus.common.events import Attached, Event, Heard, Interrupted, Resumed, Sentence, Stored, Utterance
 from voxbus.devkit.caller import Caller
+from voxbus.devkit.carrier import Call
+from voxbus.devkit.children import Child
 from voxbus.devkit.core_measure import dead_air
 from voxbus.devkit.demo.kills import busy_llm
 from voxbus.devkit.speech import speak
@@ -30,18 +32,20 @@ class Watch:
     """Everything that happens on the bus, for tests that act in the middle of it."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Callable[[Event], bool], asyncio.Future[Event]]] = []
+        self._waiting: list[tuple[str, type[Event], int, asyncio.Future[Event]]] = []
 
     def notice(self, stored: Stored) -> None:
-        for is_it, future in self._waiting:
-            if not future.done() and is_it(stored.event):
-                future.set_result(stored.event)
+        event = stored.event
+        for sid, kind, turn, future in self._waiting:
+            is_it = event.call == sid and isinstance(event, kind) and getattr(event, "turn", 0) == turn
+            if is_it and not future.done():
+                future.set_result(event)
 
-    async def first(self, is_it: Callable[[Event], bool], timeout_s: float = 30) -> Event:
-        """The first event from now on that is it."""
+    async def first(self, kind: type[Event], call: Call, *, turn: int = 0) -> Event:
+        """The first event of that kind in the call, and of the turn, from now on."""
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
-        self._waiting.append((is_it, future))
-        async with asyncio.timeout(timeout_s):
+        self._waiting.append((call.result.call_sid, kind, turn, future))
+        async with asyncio.timeout(30):
             return await future
 
 
@@ -53,38 +57,55 @@ async def watch(phone: Phone) -> AsyncIterator[Watch]:
     await follower.close()
 
 
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def whole_again(phone: Phone) -> AsyncIterator[None]:
-    """Whoever died is there again for the next test."""
-    yield
-    for name, child in list(phone.stack.children.items()):
-        if child.status is not None:
-            await phone.stack.restart(name)
+class Supervisor:
+    """Ends processes, and starts them again at once, as an orchestrator would."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._stack = phone.stack
+        self._restarts: list[asyncio.Task[Child]] = []
+
+    async def end(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Returns the exit status."""
+        child = self._stack.children[name]
+        child.signal(number)
+        async with asyncio.timeout(30):
+            status = await child.wait()
+        self._restarts.append(asyncio.create_task(self._stack.restart(name)))
+        return status
+
+    async def done(self) -> None:
+        await asyncio.gather(*self._restarts)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def supervisor(phone: Phone) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(phone)
+    yield supervisor
+    await supervisor.done()
 
 
 async def story(caller: Caller) -> None:
     await caller.listen()
     await caller.say(speak("tell me a story"))
-    await caller.listen(quiet_ms=2500)
+    await caller.listen(quiet_ms=2200)
 
 
-def story_is_whole(call: Held) -> bool:
+def assert_story_is_whole(call: Held) -> None:
+    """Every sentence once, in order and to its end, and no long silence on the way."""
     said = [sentence for sentence in call.events(Sentence) if sentence.turn == 2 and sentence.attempt == 0]
-    return (
-        call.events(Interrupted) == []
-        and call.heard(2) == " ".join(sentence.text for sentence in said)
-        and all(heard.complete for heard in call.events(Heard))
-        and call.heard(2).endswith("about the sea.")
-    )
+    assert call.events(Interrupted) == []
+    assert call.heard(2) == " ".join(sentence.text for sentence in said)
+    assert call.heard(2).endswith("about the sea.")
+    assert all(heard.complete for heard in call.events(Heard))
+    assert silence_ms(call) < SILENCE_MS
 
 
-def added_silence_ms(call: Held) -> int:
-    """The longest time in which nobody was to be heard, before the end of the story."""
+def silence_ms(call: Held) -> int:
+    """The longest time before the end of the story in which nobody was to be heard."""
     recording = call.result.recording
     end = recording.played()[-1].end_ms * 8
-    return max(
-        (span.duration_ms for span in dead_air(recording.caller[:end], recording.agent[:end], 300)), default=0
-    )
+    silences = dead_air(recording.caller[:end], recording.agent[:end], 300)
+    return max((silence.duration_ms for silence in silences), default=0)
 
 
 async def at_work(phone: Phone) -> str:
@@ -95,61 +116,59 @@ async def at_work(phone: Phone) -> str:
     return name
 
 
-async def test_an_llm_worker_is_killed_in_the_middle_of_a_reply(phone: Phone, watch: Watch) -> None:
+async def test_an_llm_worker_is_killed_in_the_middle_of_a_reply(
+    phone: Phone, watch: Watch, supervisor: Supervisor
+) -> None:
     call = phone.carrier.prepare(phone.plan())
-    sid = call.result.call_sid
+    first_words = asyncio.create_task(watch.first(Sentence, call, turn=2))
 
     async def kill() -> None:
-        first_words = asyncio.create_task(
-            watch.first(lambda e: isinstance(e, Sentence) and (e.call, e.turn) == (sid, 2))
-        )
-        await watch.first(lambda e: isinstance(e, Utterance) and (e.call, e.turn) == (sid, 2))
+        await watch.first(Utterance, call, turn=2)
         name = await at_work(phone)
         await first_words
-        phone.stack.kill(name)
+        await supervisor.end(name)
 
     held, _ = await asyncio.gather(phone.hold(call, story), kill())
-    assert story_is_whole(held)
-    assert added_silence_ms(held) < SILENCE_MS
+    assert_story_is_whole(held)
 
 
-async def test_an_llm_worker_is_killed_before_its_first_word(phone: Phone, watch: Watch) -> None:
+async def test_an_llm_worker_is_killed_before_its_first_word(
+    phone: Phone, watch: Watch, supervisor: Supervisor
+) -> None:
     call = phone.carrier.prepare(phone.plan())
-    sid = call.result.call_sid
 
     async def kill() -> None:
-        await watch.first(lambda e: isinstance(e, Utterance) and (e.call, e.turn) == (sid, 2))
-        phone.stack.kill(await at_work(phone))
+        await watch.first(Utterance, call, turn=2)
+        await supervisor.end(await at_work(phone))
 
     held, _ = await asyncio.gather(phone.hold(call, story), kill())
-    assert story_is_whole(held)
-    assert added_silence_ms(held) < SILENCE_MS
+    assert_story_is_whole(held)
 
 
-async def test_an_stt_worker_is_killed_while_the_caller_speaks(phone: Phone, watch: Watch) -> None:
+async def test_an_stt_worker_is_killed_while_the_caller_speaks(
+    phone: Phone, watch: Watch, supervisor: Supervisor
+) -> None:
     call = phone.carrier.prepare(phone.plan())
-    sid = call.result.call_sid
-    holder = asyncio.create_task(watch.first(lambda e: isinstance(e, Attached) and e.call == sid))
+    holder = asyncio.create_task(watch.first(Attached, call))
     speech = speak("tell me a long story")
 
     async def kill() -> None:
         attached = await holder
         assert isinstance(attached, Attached)
         await asyncio.sleep(speech.duration_ms / 2000)  # half of what is said
-        phone.stack.kill(holder_of(phone, attached))
+        await supervisor.end(holder_of(phone, attached))
 
     async def script(caller: Caller) -> None:
         await caller.listen()
         killing = asyncio.create_task(kill())
         await caller.say(speech)
-        await caller.listen(quiet_ms=2500)
+        await caller.listen(quiet_ms=2200)
         await killing
 
     held = await phone.hold(call, script)
     assert [utterance.text for utterance in held.events(Utterance)] == ["tell me a long story"]
     assert len({attached.worker for attached in held.events(Attached)}) == 2
-    assert story_is_whole(held)
-    assert added_silence_ms(held) < SILENCE_MS
+    assert_story_is_whole(held)
 
 
 def holder_of(phone: Phone, attached: Attached) -> str:
@@ -158,68 +177,62 @@ def holder_of(phone: Phone, attached: Attached) -> str:
     return name
 
 
-@pytest.mark.parametrize("victim", ["tts-0", "tts-1"])
-async def test_a_tts_worker_is_killed_while_the_agent_speaks(phone: Phone, watch: Watch, victim: str) -> None:
-    call = phone.carrier.prepare(phone.plan())
-    sid = call.result.call_sid
+async def test_a_tts_worker_is_killed_while_the_agent_speaks(
+    phone: Phone, watch: Watch, supervisor: Supervisor
+) -> None:
+    # Two calls have six sentences between them: the worker that is killed has some of them in its hands.
+    calls = [phone.carrier.prepare(phone.plan()) for _ in range(2)]
 
     async def kill() -> None:
-        await watch.first(lambda e: isinstance(e, Sentence) and (e.call, e.turn) == (sid, 2))
-        phone.stack.kill(victim)
+        await watch.first(Sentence, calls[0], turn=2)
+        await supervisor.end("tts-0")
 
-    held, _ = await asyncio.gather(phone.hold(call, story), kill())
-    assert story_is_whole(held)
-    assert added_silence_ms(held) < SILENCE_MS
+    killing = asyncio.create_task(kill())
+    for held in await asyncio.gather(*(phone.hold(call, story) for call in calls)):
+        assert_story_is_whole(held)
+    await killing
 
 
-@pytest.mark.parametrize("service", ["stt", "llm", "tts"])
-async def test_a_worker_that_is_told_to_go_leaves_its_calls_to_the_other(
-    phone: Phone, watch: Watch, service: str
+async def test_workers_that_are_told_to_go_leave_their_calls_to_the_others(
+    phone: Phone, watch: Watch, supervisor: Supervisor
+) -> None:
+    calls = [phone.carrier.prepare(phone.plan()) for _ in range(2)]
+
+    async def deploy() -> list[int]:
+        await watch.first(Utterance, calls[0], turn=2)
+        leaving = ("stt-0", "llm-0", "tts-0")
+        return await asyncio.gather(*(supervisor.end(name, signal.SIGTERM) for name in leaving))
+
+    deploying = asyncio.create_task(deploy())
+    for held in await asyncio.gather(*(phone.hold(call, story) for call in calls)):
+        assert_story_is_whole(held)
+    assert await deploying == [0, 0, 0]
+
+
+async def questions(caller: Caller) -> None:
+    await caller.listen()
+    await caller.wait(4000)  # in which the call moves to the other gateway
+    await caller.say(speak("yes please"))
+    await caller.listen()
+    await caller.say(speak("goodbye"))
+    await caller.expect_hangup()
+
+
+@pytest.mark.parametrize(("number", "codes"), [(signal.SIGTERM, {31921}), (signal.SIGKILL, {31921, 31903})])
+async def test_a_gateway_ends_and_its_call_goes_on_at_the_other(
+    phone: Phone, watch: Watch, supervisor: Supervisor, number: signal.Signals, codes: set[int]
 ) -> None:
     call = phone.carrier.prepare(phone.plan())
-    sid = call.result.call_sid
-    leaving = phone.stack.children[f"{service}-0"]
 
-    async def go() -> int:
-        await watch.first(lambda e: isinstance(e, Utterance) and e.call == sid)
-        leaving.signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
-            return await leaving.wait()
+    async def end() -> int:
+        await watch.first(Heard, call, turn=1)
+        return await supervisor.end("gateway-0", number)  # the first that the route tries
 
-    held, status = await asyncio.gather(phone.hold(call, story), go())
-    assert status == 0
-    assert story_is_whole(held)
-    assert added_silence_ms(held) < SILENCE_MS
-
-
-async def test_a_gateway_that_is_told_to_go_leaves_its_calls_to_the_other(phone: Phone, watch: Watch) -> None:
-    call = phone.carrier.prepare(phone.plan())
-    sid = call.result.call_sid
-    leaving = phone.stack.children["gateway-0"]  # the first that the route tries
-
-    async def go() -> int:
-        await watch.first(lambda e: isinstance(e, Heard) and (e.call, e.turn) == (sid, 1))
-        leaving.signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
-            return await leaving.wait()
-
-    async def script(caller: Caller) -> None:
-        await caller.listen()
-        await caller.wait(4000)
-        await caller.say(speak("yes please"))
-        await caller.listen()
-        await caller.say(speak("goodbye"))
-        await caller.expect_hangup()
-
-    held, status = await asyncio.gather(phone.hold(call, script), go())
-    assert status == 0
+    held, status = await asyncio.gather(phone.hold(call, questions), end())
+    assert status == (0 if number == signal.SIGTERM else -number)
     assert len(held.events(Resumed)) == 1
-    assert [verb for verb in held.verbs if verb != "Pause"] == [
-        "Connect",
-        "Redirect",
-        "Connect",
-        "Redirect",
-        "Hangup",
-    ]
+    verbs = [verb for verb in held.verbs if verb != "Pause"]
+    assert verbs == ["Connect", "Redirect", "Connect", "Redirect", "Hangup"]
     assert [utterance.text for utterance in held.events(Utterance)] == ["yes please", "goodbye"]
     assert held.heard(2) == "You are confirmed."
+    assert set(held.result.debugger.codes) == codes
