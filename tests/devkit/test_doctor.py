@@ -50,6 +50,21 @@ def test_a_key_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding.text.endswith("keys: OTHER_API_KEY")
 
 
+class Llm(ServiceSettings):
+    llm_provider: str = ""
+
+    @property
+    def provider(self) -> str:
+        return self.llm_provider or "scripted"
+
+
+def test_what_an_unset_provider_means_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    (unset,) = checks.providers({"llm": Llm()})
+    assert unset.text == "LLM_PROVIDER is not set, which means scripted; keys: none"
+    (given,) = checks.providers({"llm": Llm(llm_provider="scripted")})
+    assert given.text == "LLM_PROVIDER is scripted; keys: none"
+
+
 def test_agents(tmp_path: Path) -> None:
     assert checks.agents(ROOT / "agents", "appointment_reminder").verdict == "ok"
     assert checks.agents(ROOT / "agents", "nobody").verdict == "broken"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.description = getattr(chosen, "DESCRIPTION", f"{summary.capitalize()}.")
             chosen.add_arguments(command)
     parsed = parser.parse_args(given)
+    # What went wrong is for the command to say; tracebacks of libraries on the way there would bury it.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         status: int = chosen.main(parsed)
     except KeyboardInterrupt:

@@ -122,6 +122,11 @@ def hello(stack: Stack) -> str:
             "No telephone reaches this machine yet: open a tunnel to the gateway, set PUBLIC_URL to its https"
         )
         lines.append("address, and give your number the Voice URL PUBLIC_URL/twilio/voice.")
+    if not os.environ.get("TWILIO_AUTH_TOKEN") and os.environ.get("TWILIO_VALIDATE", "on") != "off":
+        lines.append(
+            "Every call is refused until TWILIO_AUTH_TOKEN is set. To try it on this machine alone, where nobody"
+        )
+        lines.append("else can reach it, set TWILIO_VALIDATE=off instead.")
     lines.append("A call without a telephone: voxbus call. What is missing: voxbus doctor.")
     return "\n".join(lines)
 
