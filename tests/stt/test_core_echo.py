@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voxbus.stt.core_echo import HIGHEST_DBFS, LOWEST_DBFS, TAIL_MS, EchoGate
+from voxbus.stt.core_echo import HIGHEST_DBFS, LOUDEST_ECHO_DBFS, LOWEST_DBFS, TAIL_MS, EchoGate
 
 
 def passes(gate: EchoGate, level_dbfs: float, *, speaking: bool = False) -> bool:
@@ -54,6 +54,15 @@ def test_what_a_caller_said_teaches_nothing_about_the_echo() -> None:
     assert gate.dbfs == before
 
 
+def test_a_hum_is_too_loud_to_be_an_echo() -> None:
+    gate = EchoGate()
+    before = gate.dbfs
+    assert passes(gate, -15.0)
+    gate.judged(caller=False)
+    assert gate.dbfs == before
+    assert passes(gate, -30.0)
+
+
 def test_a_line_without_an_echo_is_believed_after_a_while() -> None:
     gate = EchoGate()
     for _ in range(200):  # some 6 s
@@ -64,6 +73,6 @@ def test_a_line_without_an_echo_is_believed_after_a_while() -> None:
 
 def test_the_gate_never_shuts_callers_out() -> None:
     gate = EchoGate()
-    assert passes(gate, -5.0)
+    assert passes(gate, LOUDEST_ECHO_DBFS)
     gate.judged(caller=False)
     assert gate.dbfs == HIGHEST_DBFS

@@ -31,7 +31,7 @@ NAMES = {
 
 
 def checks(call: SampleCall) -> dict[str, Check]:
-    return {c.name: c for c in check(call.summary(), call.facts)}
+    return {c.name: c for c in check(call.summary(), call.facts, ["mid_reply"])}
 
 
 def failed(call: SampleCall) -> set[str]:
@@ -109,8 +109,9 @@ BAD: dict[str, list[Callable[[SampleCall], SampleCall]]] = {
     "kill": [
         lambda c: replace(c, kills=(replace(c.kills[0], turn=3),)),  # that reply never ended
         lambda c: replace(c, kills=(replace(c.kills[0], turn=9),)),
+        lambda c: replace(c, kills=(replace(c.kills[0], moment="first_word"),)),
+        lambda c: replace(c, kills=()),
     ],
-    "a worker is killed": [lambda c: replace(c, kills=())],
     "goodbye": [lambda c: heard_of(c, 6)],
 }
 

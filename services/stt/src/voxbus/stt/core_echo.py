@@ -25,6 +25,9 @@ MARGIN_DB: Final = 6.0
 LOWEST_DBFS: Final = -46.0
 #: A gate above this would shut out callers; a line with such an echo interrupts.
 HIGHEST_DBFS: Final = -24.0
+#: Windows of an echo of -15 dB, the loudest that lines have, reach this. What is louder was the caller, if without a
+#: word: learnt as an echo, a hum would shut out the interruption that follows it.
+LOUDEST_ECHO_DBFS: Final = -25.0
 #: A line without an echo is believed after some seconds in which nothing was heard. Per window of 32 ms.
 DECAY_DB: Final = 0.06
 #: A caller who was let through may drop this far below the gate: speech is uneven.
@@ -64,6 +67,6 @@ class EchoGate:
 
     def judged(self, *, caller: bool) -> None:
         """What passed was the caller, or there was no word in it: then that is how loud the echo is."""
-        if not caller:
+        if not caller and self._loudest_dbfs <= LOUDEST_ECHO_DBFS:
             self._echo_dbfs = max(self._echo_dbfs, self._loudest_dbfs)
         self._loudest_dbfs = -math.inf

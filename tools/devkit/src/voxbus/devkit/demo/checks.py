@@ -21,14 +21,17 @@ KILLED: dict[Moment, str] = {
 ACTIVE_DBFS = (-22.0, -18.0)
 PEAK_DBFS = -3.0
 TURNS = 3
+#: Two frames. A simulator that is later than this makes every latency look worse than it is.
+_BUSY_MS = 40
 
 
-def check(summary: Summary, facts: CarrierFacts) -> list[Check]:
+def check(summary: Summary, facts: CarrierFacts, moments: Sequence[Moment]) -> list[Check]:
+    """``moments``: those at which a worker has to have been killed."""
     return [
         *_conversation(summary, facts),
         *_over_the_agent(summary, facts),
         *_keys(summary, facts),
-        *_kill(summary),
+        *_kills(summary, moments),
         *_goodbye(summary),
         *_sound(summary),
         _check("no protocol warnings", not summary.warnings, "; ".join(summary.warnings) or "none", "none"),
@@ -87,6 +90,8 @@ def _over_the_agent(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
     wanted = sum(said.purpose == "interruption" for said in facts.said)
     stops = [i.stopped_ms for i in summary.interruptions]
     seen = ", ".join(f"silent after {_ms(ms)}" for ms in stops) or "no interruption"
+    if summary.simulator_late_ms > _BUSY_MS:
+        seen += f" (on a busy machine: the simulator itself was up to {_ms(summary.simulator_late_ms)} late)"
     ok = 0 < wanted == len(stops) and all(ms <= STOP_WITHIN_MS for ms in stops)
     yield _check(
         "the agent stops when interrupted", ok, seen, f"{wanted} interruption, silent in {STOP_WITHIN_MS} ms"
@@ -103,16 +108,18 @@ def _keys(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
     )
 
 
-def _kill(summary: Summary) -> Iterator[Check]:
-    for kill in summary.kills:
-        name = KILLED[kill.moment].format(kill.service)
+def _kills(summary: Summary, moments: Sequence[Moment]) -> Iterator[Check]:
+    for moment in moments:
+        kill = next((one for one in summary.kills if one.moment == moment), None)
+        if kill is None:
+            yield _check(KILLED[moment].format("llm"), False, "nobody was killed", "a kill")
+            continue
         whole = _complete(summary, kill.turn)
         reply = "whole" if whole else "not whole"
         seen = f"turn {kill.turn}: {_ms(kill.added_ms)} of silence added, the reply is {reply}"
         ok = whole and kill.added_ms <= KILL_ADDS_AT_MOST_MS
-        yield _check(name, ok, seen, f"a whole reply and at most {KILL_ADDS_AT_MOST_MS} ms")
-    if not summary.kills:
-        yield _check("a worker is killed", False, "none", "one, in the middle of a reply")
+        expected = f"a whole reply and at most {KILL_ADDS_AT_MOST_MS} ms"
+        yield _check(KILLED[moment].format(kill.service), ok, seen, expected)
 
 
 def _goodbye(summary: Summary) -> Iterator[Check]:

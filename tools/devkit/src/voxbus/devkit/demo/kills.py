@@ -10,7 +10,7 @@ import httpx
 
 from voxbus.common.events import Sentence, Stored, Utterance
 from voxbus.devkit.demo.facts import Moment
-from voxbus.devkit.stack import Stack
+from voxbus.devkit.stack import ChildFailed, Stack
 
 #: How far into the model's work the moment ``first_word`` is: a few tokens.
 _UNDER_WAY_S = 0.06
@@ -34,7 +34,7 @@ async def busy_llm(stack: Stack, http: httpx.AsyncClient) -> str | None:
 async def _is_busy(stack: Stack, http: httpx.AsyncClient, name: str) -> bool:
     try:
         answer = await http.get(f"http://127.0.0.1:{stack.children[name].port('metrics_port')}/metrics")
-    except httpx.TransportError:
+    except (httpx.TransportError, ChildFailed):
         return False  # killed, and its successor is not up yet
     found = _IN_WORK.search(answer.text)
     return found is not None and float(found[1]) > 0

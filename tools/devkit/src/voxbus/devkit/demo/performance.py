@@ -50,7 +50,7 @@ class Performance:
     ) -> Outcome:
         """Writes the recording to ``recording``, however the call went."""
         self._ended = asyncio.Event()
-        self._restarts: list[asyncio.Task[object]] = []
+        self._restarts: list[asyncio.Task[None]] = []
 
         caller = Caller(lambda caller: perform(caller, lines))
         problem = ""
@@ -92,8 +92,12 @@ class Performance:
             at_ms / 1000, "", "", note=f"SIGKILL for {name}, which works on turn {turn}", alarm=True
         ):
             self.print_line(line)
-        # Whoever runs services for real has a supervisor that does this.
-        self._restarts.append(asyncio.create_task(self.stack.restart(name)))
+        self._restarts.append(asyncio.create_task(self._restart(name)))
+
+    async def _restart(self, name: str) -> None:
+        """Whoever runs services for real has a supervisor that does this."""
+        await self.stack.children[name].wait()
+        await self.stack.restart(name)
 
     async def _play(self) -> None:
         recording, played = self._call.result.recording, 0

@@ -19,9 +19,9 @@ LONG_ANSWER, OFFER, BOOKED = 2, 3, 4
 
 #: eSpeak voices that no agent uses. With these, and a phrase that begins with a vowel, every beginning is loud: how
 #: soon an interruption is noticed is a matter of its first 100 ms.
-_VOICES = ("en-us+f4", "en-us+f3", "en-us+f2")
+_VOICES = ("en-us+f4", "en-us+f3")
 _DAYS = ("monday", "tuesday", "wednesday", "friday")
-_HOURS = ("two", "three", "four", "nine", "eleven")
+_HOURS = ("three", "nine", "ten")
 
 #: Into the sentence that names the appointment: neither the first, which is hardly begun, nor the last, in which a hum
 #: would be an answer.
