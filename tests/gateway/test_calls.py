@@ -317,6 +317,23 @@ async def test_a_terminal_status_ends_the_call_and_its_stream(gateway: Running) 
     assert (await gateway.log(call.sid, ev.Ended))[0].reason == "carrier"
 
 
+async def test_the_status_of_a_call_that_nobody_answered_tells_whose_it_is(gateway: Running) -> None:
+    sid = "CA" + "b" * 32
+    form = {
+        "CallSid": sid,
+        "CallStatus": "busy",
+        "SequenceNumber": "2",
+        "Direction": "outbound-api",
+        "From": "+15550100002",
+        "To": "+15550100001",
+    }
+    assert (await gateway.post("/twilio/status?session=s-1", form)).status_code == 204
+    (status,) = await gateway.log(sid, ev.Status)
+    assert (status.session, status.direction) == ("s-1", "outbound")
+    assert (status.from_number, status.to_number) == ("+15550100002", "+15550100001")
+    assert (await gateway.log(sid, ev.Ended))[0].detail == "busy"
+
+
 # Drain
 
 

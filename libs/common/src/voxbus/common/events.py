@@ -323,10 +323,17 @@ class Dtmf(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Status(Event):
-    """What the carrier reported: a call status, or (``answered_by``) an answering-machine result."""
+    """What the carrier reported: a call status, or (``answered_by``) an answering-machine result.
+
+    A call that nobody answers has no ``started``: its session, direction and numbers are known from here.
+    """
 
     kind: ClassVar[str] = "status"
     sequence: int
+    session: str = ""
+    direction: Direction | Literal[""] = ""
+    from_number: str = ""
+    to_number: str = ""
     status: str = ""
     answered_by: str = ""
     duration_s: int = 0

@@ -16,8 +16,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
-#: Libraries that log requests (URLs, addresses) at INFO. Those are personal data, and one line a request is noise.
-_TOO_CHATTY = ("httpx", "httpcore", "uvicorn.access", "websockets", "asyncio")
+#: Libraries that log requests and statements (URLs, numbers) at INFO or DEBUG. Those are personal data, and one line a
+#: request is noise.
+_TOO_CHATTY = (
+    "httpx", "httpcore", "uvicorn.access", "websockets", "asyncio", "aiosqlite", "alembic", "sqlalchemy", "twilio",
+)  # fmt: skip
 
 
 class Log:

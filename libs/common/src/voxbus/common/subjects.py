@@ -23,6 +23,7 @@ JOB_FILTERS: dict[str, tuple[str, ...]] = {
     "llm": ("call.*.event.started.>", "call.*.event.utterance.>"),
     "tts": ("call.*.event.sentence.>", "call.*.event.resumed.>"),
     "reporter": ("call.*.event.ended.>",),
+    "scheduler": ("call.*.event.started.>", "call.*.event.status.>", "call.*.event.ended.>"),
 }
 
 #: What the streams of calls accept, and what they republish once it is stored.
@@ -38,6 +39,7 @@ CONTEXTS = "contexts"
 TOKENS = "tokens"
 AGENTS = "agents"
 CLIPS = "clips"
+LOST_REPORTS = "lost_reports"
 
 
 def check_sid(sid: str) -> str:

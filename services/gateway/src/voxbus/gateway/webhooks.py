@@ -14,7 +14,7 @@ from voxbus.common import subjects
 from voxbus.common.bus import Bus
 from voxbus.common.context import encode_context
 from voxbus.common.errors import Conflict, InvalidCallSid
-from voxbus.common.events import Event
+from voxbus.common.events import Direction, Event
 from voxbus.common.fold import fold
 from voxbus.common.logs import get_logger
 from voxbus.gateway import metrics, tokens, twiml
@@ -55,6 +55,26 @@ class Asked:
         except InvalidCallSid as error:
             raise Refused(400, error.code, f"the parameter CallSid is {error}") from None
 
+    @property
+    def session(self) -> str:
+        """Whoever dialled put it into the URL; empty for an inbound call. Raises Refused."""
+        session = self.query.get("session", "")
+        if session and not subjects.is_session(session):
+            raise Refused(400, "bad_session", "the parameter session is no session id")
+        return session
+
+    @property
+    def direction(self) -> Direction:
+        return "outbound" if self.fields.get("Direction", "").startswith("outbound") else "inbound"
+
+    @property
+    def from_number(self) -> str:
+        return self.fields.get("From", "")[:64]
+
+    @property
+    def to_number(self) -> str:
+        return self.fields.get("To", "")[:64]
+
     def number(self, source: Mapping[str, str], name: str) -> int:
         """0 when it is missing. Raises Refused."""
         text = source.get(name) or "0"
@@ -71,9 +91,7 @@ class Webhooks:
     async def voice(self, asked: Asked, *, draining: bool) -> str:
         """A call is coming in, or was answered. TwiML that connects it to a stream of ours."""
         sid = asked.sid
-        session = asked.query.get("session", "")
-        if session and not subjects.is_session(session):
-            raise Refused(400, "bad_session", "the parameter session is no session id")
+        session = asked.session
         context = await context_of(self._bus, sid, session)
         name = context.agent or asked.query.get("agent", "")
         self._catalog.resolve(name, context.variables)  # what is wrong with it is said now, not in the call
@@ -84,9 +102,9 @@ class Webhooks:
             time.time() + tokens.VALID_S,
             session=context.session or session,
             agent=name,
-            direction="outbound" if asked.fields.get("Direction", "").startswith("outbound") else "inbound",
-            from_number=asked.fields.get("From", "")[:64],
-            to_number=asked.fields.get("To", "")[:64],
+            direction=asked.direction,
+            from_number=asked.from_number,
+            to_number=asked.to_number,
         )
         answered_by = asked.fields.get("AnsweredBy", "")
         if answered_by:  # with synchronous detection the result comes with this request
@@ -128,6 +146,7 @@ class Webhooks:
     async def status(self, asked: Asked) -> None:
         """The carrier reports what became of the call. Order and repetition do not matter."""
         sid = asked.sid
+        session = asked.session
         status = asked.fields.get("CallStatus", "")
         if _WORD.fullmatch(status) is None:
             raise Refused(400, "bad_status", "the parameter CallStatus is missing or no status")
@@ -136,6 +155,10 @@ class Webhooks:
             ev.Status(
                 call=sid,
                 sequence=asked.number(fields, "SequenceNumber"),
+                session=session,
+                direction=asked.direction,
+                from_number=asked.from_number,
+                to_number=asked.to_number,
                 status=status,
                 duration_s=asked.number(fields, "CallDuration"),
                 sip_code=asked.number(fields, "SipResponseCode"),

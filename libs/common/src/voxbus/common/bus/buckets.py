@@ -81,6 +81,15 @@ class Bucket:
         except (js_errors.Error, nats.errors.Error, TimeoutError) as error:
             raise self._unavailable(error) from error
 
+    async def keys(self) -> list[str]:
+        bucket = await self._bucket()
+        try:
+            return await bucket.keys()
+        except js_errors.NoKeysError:
+            return []
+        except (js_errors.Error, nats.errors.Error, TimeoutError) as error:
+            raise self._unavailable(error) from error
+
     async def take(self, key: str) -> bytes | None:
         """The value, and the key is gone; of several that take it at once one gets it, the others None."""
         entry = await self._entry(key)

@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import nats
 from nats.aio.client import Client
 
+from voxbus.common.bus.archive import Archive
 from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
 from voxbus.common.bus.log import Condition, Follower, Log, OnEvent, OpenLog
 from voxbus.common.errors import BusUnavailable
 from voxbus.common.events import Event, Stored
-from voxbus.common.subjects import AGENTS, CLIPS, CONTEXTS, TOKENS
+from voxbus.common.subjects import AGENTS, CLIPS, CONTEXTS, LOST_REPORTS, TOKENS
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Bus:
         self.tokens = Bucket(self._control, TOKENS)
         self.agents = Bucket(self._control, AGENTS)
         self.clips = Bucket(self._control, CLIPS)
+        self.lost_reports = Bucket(self._control, LOST_REPORTS)
+        self._archive = Archive(self._control)
 
     @classmethod
     async def connect(cls, config: BusConfig, on_problem: OnProblem = _log_problem) -> Bus:
@@ -163,6 +166,18 @@ class Bus:
     async def follow(self, on_event: OnEvent, kinds: tuple[str, ...] = ()) -> Follower:
         """See Log.follow."""
         return await self.log.follow(on_event, kinds)
+
+    async def purge_log(self, sid: str, *, through: int) -> None:
+        """See Log.purge."""
+        await self.log.purge(sid, through=through)
+
+    async def archive(self, sid: str, log: Sequence[Stored]) -> None:
+        """See Archive.put."""
+        await self._archive.put(sid, log)
+
+    async def read_archive(self, sid: str) -> list[Stored]:
+        """See Archive.get."""
+        return await self._archive.get(sid)
 
     async def close(self) -> None:
         """Flushes and closes both connections. Jobs must have been drained before."""

@@ -66,9 +66,12 @@ class Job:
     async def done(self) -> None:
         await self._finish(b"+ACK")
 
-    async def hand_over(self) -> None:
-        """Gives the job to another worker at once."""
-        await self._finish(b"-NAK")
+    async def hand_over(self, delay_s: float = 0.0) -> None:
+        """Gives the job to whichever worker is free, at once or not before ``delay_s`` have passed.
+
+        The server keeps that time over restarts of ours; one of its own may bring the job back early.
+        """
+        await self._finish(b'-NAK {"delay": %d}' % int(delay_s * 1e9) if delay_s > 0 else b"-NAK")
 
     async def refuse(self, reason: str) -> None:
         """Ends a job that nobody can do. ``reason`` goes to the server's advisory: no user data."""

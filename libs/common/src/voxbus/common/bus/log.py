@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import nats.errors
+import nats.js.errors as js_errors
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects
@@ -130,6 +131,18 @@ class Log:
                 return events
             await asyncio.sleep(0.01 * 2**attempt)
         raise LogIncomplete(f"the log of the call does not show sequence {through} yet")
+
+    async def purge(self, sid: str, *, through: int) -> None:
+        """Removes the call's events up to the sequence ``through``; later ones stay. Jobs made of them are gone, too.
+
+        Raises BusUnavailable when no answer comes.
+        """
+        stream, filter_ = subjects.stream_of(sid), subjects.events_of(sid)
+        try:
+            # The stream keeps ``seq`` itself.
+            await self._client.jsm(timeout=2).purge_stream(stream, seq=through + 1, subject=filter_)
+        except (js_errors.Error, nats.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"the log was not purged: {type(error).__name__}") from error
 
     async def _multi_last(self, stream: str, filters: list[str], through: int) -> list[Stored]:
         try:

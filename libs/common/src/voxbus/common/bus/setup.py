@@ -96,6 +96,7 @@ async def ensure(bus: Bus, placement: Placement | None = None) -> None:
             (subjects.TOKENS, TOKEN_TTL_S),
             (subjects.AGENTS, 0),
             (subjects.CLIPS, 0),
+            (subjects.LOST_REPORTS, ARCHIVE_MAX_AGE_S),
         ):
             await js.create_key_value(
                 api.KeyValueConfig(bucket=bucket, ttl=ttl, history=1, replicas=replicas, direct=False)

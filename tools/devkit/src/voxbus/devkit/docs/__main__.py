@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
+from voxbus.common import report
 from voxbus.devkit.docs import configuration, events
 
-DOCUMENTS = {"docs/configuration.md": configuration.page, "docs/events.md": events.page}
+
+def _report_schema() -> str:
+    return json.dumps(report.schema(), indent=2) + "\n"
+
+
+DOCUMENTS = {
+    "docs/configuration.md": configuration.page,
+    "docs/events.md": events.page,
+    "docs/call-report.schema.json": _report_schema,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
