@@ -7,9 +7,11 @@ the line, and both behaviours where the vendor leaves open what happens.
 from voxbus.devkit.carrier.call import Call, Carrier
 from voxbus.devkit.carrier.core_line import LineQuality
 from voxbus.devkit.carrier.core_spans import Span
+from voxbus.devkit.carrier.exchange import Exchange, Telephone
 from voxbus.devkit.carrier.handset import Handset, LineEnded, Party, Spoken
 from voxbus.devkit.carrier.plan import CallPlan
 from voxbus.devkit.carrier.recording import Moment, Recording
+from voxbus.devkit.carrier.rest import RestApi
 from voxbus.devkit.carrier.result import CallResult, Entry, Executed
 from voxbus.devkit.carrier.route import Route
 
@@ -19,6 +21,7 @@ __all__ = [
     "CallResult",
     "Carrier",
     "Entry",
+    "Exchange",
     "Executed",
     "Handset",
     "LineEnded",
@@ -26,7 +29,9 @@ __all__ = [
     "Moment",
     "Party",
     "Recording",
+    "RestApi",
     "Route",
     "Span",
     "Spoken",
+    "Telephone",
 ]

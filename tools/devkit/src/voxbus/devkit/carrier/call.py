@@ -21,7 +21,7 @@ from voxbus.common.audio import FRAME_BYTES, FRAME_MS, mulaw_decode, mulaw_encod
 from voxbus.devkit.carrier import core_twiml as twiml
 from voxbus.devkit.carrier.core_buffer import SILENCE, Played
 from voxbus.devkit.carrier.core_line import Line
-from voxbus.devkit.carrier.handset import Handset, Party
+from voxbus.devkit.carrier.handset import Detectable, Handset, Party
 from voxbus.devkit.carrier.notices import Notices
 from voxbus.devkit.carrier.plan import CallPlan
 from voxbus.devkit.carrier.recording import Recording
@@ -51,13 +51,15 @@ class Call:
         self._notices = Notices(plan, self._webhooks, self.result)
         self._stream: MediaStream | None = None
         self._on_the_line = asyncio.Event()
+        self._cut = asyncio.Event()  # the application wants it to end
+        self._detour: tuple[str, twiml.Method] | None = None
 
     async def run(self, party: Party) -> CallResult:
         """Rings, and lets ``party`` hold the call. Raises what came out of the party, after the call has ended."""
-        self._notices.call("initiated")
-        self._notices.call("ringing")
-        if self._plan.direction != "inbound":
-            self._answer()
+        self._notices.call("initiated", "initiated")
+        self._notices.call("ringing", "ringing")
+        if self._plan.direction != "inbound" and not await self._ring():
+            return self.result
         try:
             verbs = await self._fetch(self._plan.voice_url, self._plan.voice_method)
         except (RetrievalError, twiml.TwimlError) as error:
@@ -65,9 +67,31 @@ class Call:
             await self._finish("carrier")
             return self.result
         if self._plan.direction == "inbound":
-            self._answer()
+            self._notices.call("answered", "in-progress")
         await self._talk(verbs, party)
         return self.result
+
+    def hang_up(self) -> None:
+        """What the application may do over the REST API at any time."""
+        self._cut.set()
+
+    async def redirect(self, url: str, method: twiml.Method) -> None:
+        """The application has another document: what runs is dropped, a media stream is stopped."""
+        self._detour = (url, method)
+        await self._close_stream()
+
+    async def _ring(self) -> bool:
+        """Whether somebody answers."""
+        try:
+            await asyncio.wait_for(self._cut.wait(), self._plan.ring_s)
+        except TimeoutError:
+            if self._plan.fate == "answers":
+                self._notices.call("answered", "in-progress")
+                return True
+            await self._finish("carrier", self._plan.fate)
+        else:
+            await self._finish("application", "canceled")
+        return False
 
     async def _talk(self, verbs: _Verbs, party: Party) -> None:
         handset = Handset(self._recording)
@@ -76,9 +100,11 @@ class Call:
         control = asyncio.create_task(self._control(verbs))
         clock = asyncio.create_task(self._clock(handset))
         hung_up = asyncio.create_task(handset.hung_up.wait())
+        cut = asyncio.create_task(self._cut.wait())
+        detect = asyncio.create_task(self._detect(party))
         ended_by: EndedBy = "carrier"
+        waiting = (control, clock, hung_up, cut)
         try:
-            waiting = (control, clock, hung_up)
             limit_s = self._plan.time_limit_s
             done, _ = await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
             if clock in done:
@@ -87,17 +113,26 @@ class Call:
                 ended_by = await control
             elif hung_up in done:
                 ended_by = "caller"
+            elif cut in done:
+                ended_by = "application"
         except asyncio.CancelledError:
             talk.cancel()
             raise
         finally:
-            for task in (control, clock, hung_up):
+            for task in (*waiting, detect):
                 task.cancel()
-            await asyncio.gather(control, clock, hung_up, return_exceptions=True)
+            await asyncio.gather(*waiting, detect, return_exceptions=True)
             await self._close_stream()
             handset.end()
             await self._finish(ended_by)
         await talk
+
+    async def _detect(self, party: Party) -> None:
+        """Answering-machine detection, beside the conversation."""
+        if self._plan.amd_url and isinstance(party, Detectable):
+            start = time.perf_counter()
+            verdict = await party.verdict(self._plan.detection)
+            self._notices.answered_by(verdict, (time.perf_counter() - start) * 1000)
 
     async def _clock(self, handset: Handset) -> None:
         """Moves everything on by a frame every 20 ms of real time; late frames follow at once, none is left out.
@@ -127,7 +162,11 @@ class Call:
     async def _control(self, verbs: _Verbs) -> EndedBy:
         """Runs verb after verb. Returns who ended the call."""
         try:
-            while verbs:
+            while verbs or self._detour is not None:
+                if self._detour is not None:
+                    (url, method), self._detour = self._detour, None
+                    verbs = await self._fetch(url, method)
+                    continue
                 if len(self.result.verbs) >= _MAX_VERBS:
                     raise twiml.TwimlError(12200, "the documents redirect in a circle")
                 verb, source = verbs.popleft()
@@ -136,7 +175,7 @@ class Call:
                     case twiml.Connect():
                         if await self._connect(verb.stream) == "lost" and self._plan.on_loss == "end_call":
                             return "connection"
-                        if verb.action:
+                        if verb.action and self._detour is None:
                             verbs = await self._fetch(urljoin(source, verb.action), verb.method)
                     case twiml.Redirect():
                         verbs = await self._fetch(urljoin(source, verb.url), verb.method)
@@ -176,6 +215,8 @@ class Call:
         self._stream = stream
         self._on_the_line.set()
         ending = await stream.run()
+        if ending == "stopped":
+            return ending  # by us, and told already
         self._stream = None
         if ending == "lost":
             self.result.debugger.add(LOST, "the application dropped the connection")
@@ -197,14 +238,9 @@ class Call:
         document = await self._webhooks.request(url, method, self._notices.form() | (more or {}))
         return deque((verb, url) for verb in twiml.parse(document))
 
-    def _answer(self) -> None:
-        self._notices.status = "in-progress"
-        self._notices.call("answered")
-
-    async def _finish(self, ended_by: EndedBy) -> None:
+    async def _finish(self, ended_by: EndedBy, status: str = "completed") -> None:
         self.result.ended_by = ended_by
-        self._notices.status = "completed"
-        self._notices.call("completed")
+        self._notices.call("completed", status)
         await self._notices.sent()
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from voxbus.common.audio import FRAME_BYTES, FRAME_MS, Pcm
 from voxbus.devkit.carrier.core_ear import Ear
 from voxbus.devkit.carrier.core_tones import DIGITS, tone
+from voxbus.devkit.carrier.plan import Detection
 from voxbus.devkit.carrier.recording import Recording
 
 _SILENCE = np.zeros(FRAME_BYTES, dtype=np.int16)
@@ -27,6 +28,14 @@ class LineEnded(Exception):
 class Party(Protocol):
     async def talk(self, handset: Handset) -> None:
         """Holds the call. When it returns, the party hangs up. LineEnded comes out of it when the call ends first."""
+
+
+@runtime_checkable
+class Detectable(Protocol):
+    """A party that answering-machine detection can be asked about."""
+
+    async def verdict(self, mode: Detection) -> str:
+        """Who answered, in the carrier's words, as soon as it would know."""
 
 
 @dataclass(frozen=True)

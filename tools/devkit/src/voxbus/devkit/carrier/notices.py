@@ -16,12 +16,14 @@ from voxbus.devkit.carrier.plan import CallPlan, StatusEvent
 from voxbus.devkit.carrier.result import CallResult
 from voxbus.devkit.carrier.webhooks import RetrievalError, Webhooks
 
+#: SIP's words for how a call ended. RFC 3261, 21
+_SIP = {"completed": "200", "busy": "486", "no-answer": "480", "failed": "404", "canceled": "487"}
+
 
 class Notices:
-    """``status`` is the call's, as every request reports it."""
+    """Every request reports the status in the call's ``result``."""
 
     def __init__(self, plan: CallPlan, webhooks: Webhooks, result: CallResult) -> None:
-        self.status = "ringing"
         self._plan = plan
         self._webhooks = webhooks
         self._result = result
@@ -35,7 +37,7 @@ class Notices:
             "AccountSid": plan.account_sid,
             "ApiVersion": "2010-04-01",
             "CallSid": self._result.call_sid,
-            "CallStatus": self.status,
+            "CallStatus": self._result.status,
             "Called": plan.to_number,
             "Caller": plan.from_number,
             "Direction": plan.direction,
@@ -43,13 +45,16 @@ class Notices:
             "To": plan.to_number,
         }
 
-    def call(self, event: StatusEvent) -> None:
-        """The call has come so far. Each change takes a number, asked for or not, so that the order can be told."""
+    def call(self, event: StatusEvent, status: str) -> None:
+        """The call has come so far; ``completed`` stands for every end.
+
+        Each change takes a number, asked for or not, so that the order can be told.
+        """
+        self._result.status = status
         sequence, self._sequence = self._sequence, self._sequence + 1
         if not self._plan.status_url or event not in self._plan.status_events:
             return
         form = self.form() | {
-            "CallStatus": "in-progress" if event == "answered" else event,
             "CallbackSource": "call-progress-events",
             "SequenceNumber": str(sequence),
             "Timestamp": formatdate(),
@@ -59,9 +64,14 @@ class Notices:
             form |= {
                 "CallDuration": str(seconds),
                 "Duration": str(-(-seconds // 60)),
-                "SipResponseCode": "200",
+                "SipResponseCode": _SIP[self._result.status],
             }
         self._send(self._plan.status_url, "POST", form)
+
+    def answered_by(self, verdict: str, duration_ms: float) -> None:
+        """What answering-machine detection found."""
+        form = self.form() | {"AnsweredBy": verdict, "MachineDetectionDuration": str(round(duration_ms))}
+        self._send(self._plan.amd_url, "POST", form)
 
     def stream(self, verb: Stream, stream_sid: str, event: str, error: int = 0) -> None:
         """``event``: stream-started, stream-stopped or stream-error, the latter with its code."""

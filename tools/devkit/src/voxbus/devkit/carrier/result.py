@@ -8,8 +8,8 @@ from typing import Literal
 from voxbus.devkit.carrier.core_messages import NON_CONFORMING, UNDECODABLE
 from voxbus.devkit.carrier.recording import Recording
 
-#: Who ended it: the caller, the application (``<Hangup>``, or no verb was left), a lost connection, or the carrier
-#: (no usable TwiML, the time limit).
+#: Who ended it: the person on the line, the application (``<Hangup>``, or no verb was left, or over the REST API), a
+#: lost connection, or the carrier (no usable TwiML, the time limit, a telephone that nobody answers).
 EndedBy = Literal["caller", "application", "connection", "carrier"]
 
 
@@ -53,11 +53,15 @@ class Executed:
 
 @dataclass
 class CallResult:
-    """Grows while the call lasts. ``dialled``: the targets of ``<Dial>``; ``said``: the texts of ``<Say>``."""
+    """Grows while the call lasts. ``status``: as the carrier's records call it.
+
+    ``dialled``: the targets of ``<Dial>``; ``said``: the texts of ``<Say>``.
+    """
 
     call_sid: str
     recording: Recording
     debugger: Debugger
+    status: str = "queued"
     ended_by: EndedBy | None = None
     verbs: list[Executed] = field(default_factory=list)
     stream_sids: list[str] = field(default_factory=list)
