@@ -1,4 +1,4 @@
-# One image a service: docker build --build-arg SERVICE=gateway .   (gateway, stt, llm, tts)
+# One image a service: docker build --build-arg SERVICE=gateway .   (gateway, stt, llm, tts, scheduler, reporter)
 
 FROM ghcr.io/astral-sh/uv:latest AS uv
 
@@ -24,13 +24,14 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --locked --no-dev --no-editable --package "voxbus-$SERVICE"
 
 FROM python:3.13-slim
-RUN useradd --system --no-create-home --uid 10001 voxbus
+# /srv/var: what a service keeps in files; a volume that is mounted there takes over its owner.
+RUN useradd --system --no-create-home --uid 10001 voxbus && install -d -o voxbus /srv/var
 COPY --from=build /app /app
 COPY LICENSE NOTICE /usr/share/doc/voxbus/
 COPY agents /srv/agents
 WORKDIR /srv
 ARG SERVICE
-ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 SERVICE=$SERVICE GATEWAY_HOST=0.0.0.0 METRICS_PORT=9100
+ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 SERVICE=$SERVICE GATEWAY_HOST=0.0.0.0 SCHEDULER_HOST=0.0.0.0 METRICS_PORT=9100
 USER voxbus
 # Its own port, on the loopback of the container: nobody outside can ask.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \

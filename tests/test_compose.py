@@ -18,8 +18,11 @@ OURS = sorted(name for name, service in COMPOSE["services"].items() if "build" i
 #: Set by the image, or the same in every container: not for .env.
 FIXED = {
     "nats_user", "nats_password", "metrics_host", "metrics_port", "worker_id", "gateway_host", "gateway_port",
-    "agents_dir",
+    "scheduler_host", "scheduler_port", "agents_dir",
 }  # fmt: skip
+
+#: What one container must know of another.
+WIRED = {"NATS_URL": "nats://nats:4222", "API_URL": "${API_URL:-http://scheduler:8090}"}
 
 
 def settings_of(service: str) -> type[ServiceSettings]:
@@ -45,13 +48,13 @@ def test_a_service_gets_all_variables_that_it_reads_and_no_others(service: str) 
 @pytest.mark.parametrize("service", OURS)
 def test_an_unset_variable_stays_unset(service: str) -> None:
     for name, value in COMPOSE["services"][service]["environment"].items():
-        assert value == ("nats://nats:4222" if name == "NATS_URL" else f"${{{name}:-}}")
+        assert value == WIRED.get(name, f"${{{name}:-}}")
 
 
-def test_only_the_gateway_is_published_and_only_to_this_machine() -> None:
+def test_only_what_is_asked_from_outside_is_published_and_only_to_this_machine() -> None:
     published = {
         name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service
     }
-    assert list(published) == ["gateway"]
-    assert all(port.startswith("127.0.0.1:") for port in published["gateway"])
+    assert list(published) == ["gateway", "scheduler"]
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert COMPOSE["networks"]["bus"]["internal"] is True

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SERVICES = sorted(path.name for path in (ROOT / "services").iterdir() if (path / "pyproject.toml").exists())
 
 #: Those that call an outside party or engine, which can be another one tomorrow.
-WITH_PROVIDERS = {"stt", "llm", "tts"}
+WITH_PROVIDERS = {"stt", "llm", "tts", "scheduler"}
 
 MAX_LINES = 300
 #: Longer files, and why each is one thing. Take an entry out as soon as it can go.

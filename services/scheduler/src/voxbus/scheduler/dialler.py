@@ -1,0 +1,199 @@
+"""Takes calls from the queue and dials them, at the account's pace.
+
+The order of the steps is what keeps a number from being dialled twice: claim, context into the bus, ``dialling`` into
+the database, and only then the one request. Whoever dies in between leaves a row that says how far it came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, assert_never
+
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from voxbus.common import logs, subjects, telemetry
+from voxbus.common.agents import Agent
+from voxbus.common.bus import Bus
+from voxbus.common.context import CallContext, encode_context
+from voxbus.common.errors import BusUnavailable
+from voxbus.scheduler import core_carrier as carrier
+from voxbus.scheduler.core_orders import missing
+from voxbus.scheduler.providers import Carrier, Dial
+from voxbus.scheduler.settings import SchedulerSettings
+from voxbus.scheduler.store import Queue, Tracks
+from voxbus.scheduler.tables import Call
+
+#: Longer than everything before ``dialling`` takes; a dead scheduler's call waits so long for another.
+CLAIM_S: Final = 10.0
+#: How often the queue is looked at without being told: another scheduler's API may have filled it.
+_LOOK_S: Final = 1.0
+
+log = logs.get_logger(__name__)
+
+_DIALS = telemetry.counter("scheduler_dials", "Requests to the carrier for a call, by its answer.", "answer")
+_DIAL_MS = telemetry.histogram_ms("scheduler_dial", "How long the carrier took to answer such a request.")
+
+#: Called with (call id, CallSid) as soon as the carrier said which call it is.
+OnPlaced = Callable[[str, str], Awaitable[object]]
+
+
+class Dialler:
+    def __init__(
+        self,
+        settings: SchedulerSettings,
+        bus: Bus,
+        queue: Queue,
+        tracks: Tracks,
+        provider: Carrier,
+        on_placed: OnPlaced,
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._queue = queue
+        self._tracks = tracks
+        self._carrier = provider
+        self._on_placed = on_placed
+        self._news = asyncio.Event()
+        self._dialling: set[asyncio.Task[None]] = set()
+
+    def notify(self) -> None:
+        """Something was queued."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """For ever."""
+        room = asyncio.Semaphore(self._settings.dials_at_once)
+        while True:
+            await room.acquire()
+            call = await self._next_call()
+            task = asyncio.create_task(self._dial(call), name="dial")
+            self._dialling.add(task)
+            task.add_done_callback(self._dialling.discard)
+            task.add_done_callback(lambda _: room.release())
+
+    async def drain(self) -> None:
+        """Until every request that left has its answer."""
+        await asyncio.gather(*self._dialling, return_exceptions=True)
+
+    async def _next_call(self) -> Call:
+        while True:
+            try:
+                return await self._head()
+            except (SQLAlchemyError, OSError) as error:
+                # Its text repeats the statement with its values.
+                log.error("the database does not answer", kind=type(error).__name__)
+                await asyncio.sleep(_LOOK_S)
+
+    async def _head(self) -> Call:
+        """The head of the queue, claimed, once it may be dialled."""
+        while True:
+            self._news.clear()
+            now_s = time.time()
+            await self._queue.expire(now_s - self._settings.queue_max_s, now_s)
+            wait_s = _LOOK_S
+            if await self._queue.waiting():
+                wait_s = await self._queue.take_slot(now_s, 1 / self._settings.calls_per_second)
+                if wait_s == 0:
+                    call = await self._queue.claim(secrets.token_hex(16), now_s, now_s + CLAIM_S)
+                    if call is not None:
+                        return call
+                # Told that there is more to do, we would still have to wait for our turn.
+                await asyncio.sleep(wait_s)
+                continue
+            try:
+                await asyncio.wait_for(self._news.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    async def _dial(self, call: Call) -> None:
+        try:
+            await self._place(call)
+        except BusUnavailable as error:
+            log.warning("not dialled: the bus does not answer", session=call.id, error=error)
+            now_s = time.time()
+            await self._queue.rest(now_s + _LOOK_S)
+            await self._queue.release(call.id, call.claim, now_s, "the bus did not answer")
+        except Exception:  # the row says how far it came, and the sweeper goes on from there
+            log.exception("dialling failed", session=call.id)
+
+    async def _place(self, call: Call) -> None:
+        refusal = await self._unfit(call)
+        if refusal is not None:
+            await self._queue.fail(call.id, call.claim, time.time(), refusal)
+            return
+        # Before the dialling: the webhook may come before the answer to our request does.
+        context = CallContext(
+            session=call.id, agent=call.agent, direction="outbound", variables=call.variables
+        )
+        await self._bus.contexts.put(subjects.context_of_session(call.id), encode_context(context))
+        if not await self._queue.dialling(call.id, call.claim, time.time()):
+            log.warning("not dialled: the claim ran out", session=call.id)
+            return
+        start = time.perf_counter()
+        answer = await self._carrier.create(self._order(call))
+        _DIAL_MS.observe((time.perf_counter() - start) * 1000)
+        _DIALS.labels(type(answer).__name__).inc()
+        await self._answered(call, answer)
+
+    async def _unfit(self, call: Call) -> carrier.Refused | None:
+        """Why it must not be dialled any more: its agent may have gone or changed since it was ordered."""
+        definition = await self._bus.agents.get(call.agent)
+        if definition is None:
+            return carrier.Refused("unknown_agent", f"There is no agent called {call.agent!r} any more.")
+        try:
+            words = missing(Agent.model_validate_json(definition), call.variables)
+        except ValidationError:
+            words = f"The agent {call.agent!r} cannot be read."
+        return carrier.Refused("agent", words) if words else None
+
+    def _order(self, call: Call) -> Dial:
+        public_url = self._settings.public_url.rstrip("/")
+        return Dial(
+            to=call.to_number,
+            from_number=call.from_number,
+            url=f"{public_url}/twilio/voice?session={call.id}",
+            status_url=f"{public_url}/twilio/status?session={call.id}",
+            ring_s=self._settings.ring_timeout_s,
+            limit_s=self._settings.call_limit_s,
+        )
+
+    async def _answered(self, call: Call, answer: carrier.Answer) -> None:
+        now_s = time.time()
+        match answer:
+            case carrier.Placed(call_sid):
+                log.info("placed", session=call.id, call_sid=call_sid)
+                if await self._tracks.bind(call.id, call_sid, "create", now_s):
+                    await self._on_placed(call.id, call_sid)
+                else:
+                    log.error("the session belongs to another call", session=call.id, call_sid=call_sid)
+            case carrier.Refused():
+                log.warning("refused by the carrier", session=call.id, code=answer.code)
+                await self._queue.fail(call.id, call.claim, now_s, answer)
+            case carrier.TooMany():
+                tries = call.tries + 1
+                rest_s = carrier.backoff_s(tries, random.random())
+                log.warning("too many requests", session=call.id, tries=tries, rest_s=rest_s)
+                if rest_s is None:
+                    await self._queue.fail(call.id, call.claim, now_s, carrier.TOO_MANY)
+                else:
+                    await self._once_more(call, rest_s, "the carrier said: too many requests")
+            case carrier.NotSent(why):
+                rest_s = carrier.rest_s(call.tries + 1, random.random())
+                log.error("the carrier cannot be reached", session=call.id, why=why, rest_s=rest_s)
+                await self._once_more(call, rest_s, f"the carrier could not be reached: {why}")
+            case carrier.Unclear(why):
+                log.error("nobody knows whether it was dialled", session=call.id, why=why)
+                await self._queue.unconfirmed(call.id, now_s, why)
+            case _:
+                assert_never(answer)
+
+    async def _once_more(self, call: Call, rest_s: float, why: str) -> None:
+        # The rest first: else another scheduler would take the call in between.
+        now_s = time.time()
+        await self._queue.rest(now_s + rest_s)
+        await self._queue.again(call.id, call.claim, now_s, why)

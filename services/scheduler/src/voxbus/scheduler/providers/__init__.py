@@ -1,0 +1,40 @@
+"""Carriers: who really dials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from voxbus.scheduler.core_carrier import Answer, Listed
+
+
+class CarrierUnavailable(Exception):
+    """A question was not answered. Asking again does no harm."""
+
+
+@dataclass(frozen=True)
+class Dial:
+    """What to dial. ``url`` and ``status_url`` carry the session, which tells whose call it is whatever else is lost.
+
+    ``ring_s``: how long it may ring. ``limit_s``: when the carrier itself ends the call.
+    """
+
+    to: str
+    from_number: str
+    url: str
+    status_url: str
+    ring_s: int
+    limit_s: int
+
+
+class Carrier(Protocol):
+    async def create(self, dial: Dial) -> Answer:
+        """Sends one request, once. Never raises for what the carrier or the network does: the answer says it."""
+
+    async def calls(self, to: str, from_number: str) -> list[Listed]:
+        """The latest calls between these numbers that the API made. Raises CarrierUnavailable."""
+
+    async def call(self, call_sid: str) -> Listed | None:
+        """None when the carrier knows no such call. Raises CarrierUnavailable."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,169 @@
+"""The queue: which call is dialled next, by whom, and that nobody dials it twice."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+
+from voxbus.scheduler.core_carrier import EXPIRED, Refused
+from voxbus.scheduler.core_states import MAYBE
+from voxbus.scheduler.store.steps import changed, enter
+from voxbus.scheduler.tables import Call, Pace
+
+
+class Queue:
+    """``account``: whose pace it is; ``claim``: names this scheduler's hold on a call, never used by another."""
+
+    def __init__(self, engine: AsyncEngine, account: str) -> None:
+        self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._account = account
+
+    async def open(self) -> None:
+        try:
+            async with self._session.begin() as session:
+                if await session.get(Pace, self._account) is None:
+                    session.add(Pace(account=self._account, next_at_s=0.0))
+        except IntegrityError:
+            return  # another scheduler was first
+
+    async def waiting(self) -> bool:
+        async with self._session() as session:
+            return (
+                await session.scalar(select(Call.position).where(Call.state == "queued").limit(1)) is not None
+            )
+
+    async def take_slot(self, now_s: float, interval_s: float) -> float:
+        """0 when one call may be dialled now; else how long until it is worth asking again (s)."""
+        statement = (
+            update(Pace)
+            .where(Pace.account == self._account, Pace.next_at_s <= now_s)
+            .values(next_at_s=now_s + interval_s)
+        )
+        async with self._session.begin() as session:
+            if await changed(session, statement):
+                return 0.0
+            next_at_s = await session.scalar(select(Pace.next_at_s).where(Pace.account == self._account))
+        return max(0.01, (next_at_s or now_s) - now_s)
+
+    async def rest(self, until_s: float) -> None:
+        """Nobody dials before ``until_s``. The queue keeps its order: the call that was refused is its head still."""
+        statement = (
+            update(Pace)
+            .where(Pace.account == self._account, Pace.next_at_s < until_s)
+            .values(next_at_s=until_s)
+        )
+        async with self._session.begin() as session:
+            await session.execute(statement)
+
+    async def claim(self, claim: str, now_s: float, until_s: float) -> Call | None:
+        """The head of the queue. None when there is none, or another scheduler took it."""
+        head = select(func.min(Call.position)).where(Call.state == "queued").scalar_subquery()
+        async with self._session.begin() as session:
+            call_id = await session.scalar(select(Call.id).where(Call.position == head))
+            if call_id is None:
+                return None
+            if not await enter(session, call_id, "claimed", now_s, claim=claim, claim_until_s=until_s):
+                return None
+            return await session.scalar(select(Call).where(Call.id == call_id))
+
+    async def release(self, call_id: str, claim: str, now_s: float, why: str) -> bool:
+        """Back to its old place: it was not dialled."""
+        async with self._session.begin() as session:
+            return await enter(session, call_id, "queued", now_s, Call.claim == claim, detail=why, claim="")
+
+    async def dialling(self, call_id: str, claim: str, now_s: float) -> bool:
+        """Only after True may the request leave; nobody else will ever send it."""
+        still_ours = (Call.claim == claim, Call.claim_until_s > now_s)
+        async with self._session.begin() as session:
+            return await enter(session, call_id, "dialling", now_s, *still_ours, dialled_at_s=now_s)
+
+    async def again(self, call_id: str, claim: str, now_s: float, why: str) -> bool:
+        """Back to its old place, by the carrier's word that it made no call."""
+        async with self._session.begin() as session:
+            return await enter(
+                session,
+                call_id,
+                "queued",
+                now_s,
+                Call.claim == claim,
+                detail=why,
+                claim="",
+                tries=Call.tries + 1,
+            )
+
+    async def fail(self, call_id: str, claim: str, now_s: float, why: Refused) -> bool:
+        async with self._session.begin() as session:
+            return await enter(
+                session,
+                call_id,
+                "failed",
+                now_s,
+                Call.claim == claim,
+                sources=MAYBE | {"claimed"},
+                detail=why.words,
+                error_code=why.code,
+                error=why.words,
+            )
+
+    async def unconfirmed(self, call_id: str, now_s: float, why: str) -> bool:
+        async with self._session.begin() as session:
+            return await enter(session, call_id, "unconfirmed", now_s, detail=why)
+
+    async def expire(self, before_s: float, now_s: float) -> int:
+        """Gives up calls that were ordered before ``before_s`` and wait still. Returns how many."""
+        async with self._session.begin() as session:
+            old = await session.scalars(
+                select(Call.id).where(Call.state == "queued", Call.created_at_s < before_s)
+            )
+            done = [
+                await enter(
+                    session,
+                    call_id,
+                    "failed",
+                    now_s,
+                    sources={"queued"},
+                    detail=EXPIRED.words,
+                    error_code=EXPIRED.code,
+                    error=EXPIRED.words,
+                )
+                for call_id in old.all()
+            ]
+        return sum(done)
+
+    async def recover(self, now_s: float, dialled_before_s: float) -> tuple[int, int]:
+        """What dead schedulers left: claims that ran out go back to the queue, requests without an answer do not.
+
+        Returns how many of each.
+        """
+        async with self._session.begin() as session:
+            claimed = await session.scalars(
+                select(Call.id).where(Call.state == "claimed", Call.claim_until_s < now_s)
+            )
+            back = [
+                await enter(
+                    session,
+                    call_id,
+                    "queued",
+                    now_s,
+                    Call.claim_until_s < now_s,
+                    sources={"claimed"},
+                    detail="its scheduler is gone; it was not dialled",
+                    claim="",
+                )
+                for call_id in claimed.all()
+            ]
+            sent = await session.scalars(
+                select(Call.id).where(Call.state == "dialling", Call.dialled_at_s < dialled_before_s)
+            )
+            open_ = [
+                await enter(
+                    session,
+                    call_id,
+                    "unconfirmed",
+                    now_s,
+                    detail="its scheduler is gone; it may have dialled",
+                )
+                for call_id in sent.all()
+            ]
+        return sum(back), sum(open_)

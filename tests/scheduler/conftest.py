@@ -1,0 +1,257 @@
+"""A scheduler on a real bus and a real database, before a simulated carrier."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from voxbus.common.agents import Agent, Lines
+from voxbus.common.bus import Bus, BusConfig, ensure
+from voxbus.scheduler import database
+from voxbus.scheduler.service import Scheduler
+from voxbus.scheduler.settings import SchedulerSettings
+
+if TYPE_CHECKING:
+    from voxbus.devkit.carrier import Exchange, RestApi
+
+SECRET = "a secret of the api"
+SHARED = "new-shared,old-shared"
+OURS = "+15550100002"
+
+_SIMULATOR = "the devkit brings the carrier simulator"
+
+
+@pytest.fixture(scope="session")
+def shared_nats_url() -> Iterator[str]:
+    nats = pytest.importorskip("voxbus.devkit.nats_server", reason="the devkit brings the NATS server")
+
+    async def set_up(url: str) -> None:
+        bus = await Bus.connect(BusConfig(url=url, name="setup"))
+        await ensure(bus)
+        await bus.close()
+
+    with nats.nats_server() as server:
+        asyncio.run(set_up(server.url))
+        yield server.url
+
+
+@pytest.fixture
+def nats_url(shared_nats_url: str) -> str:
+    """One server for all: the events of other tests' calls are nobody's, and a new server takes half a second."""
+    return shared_nats_url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server of this run, where one is installed; its URL without a database."""
+    found = shutil.which("initdb") or next(
+        iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None
+    )
+    if found is None:
+        pytest.skip("no PostgreSQL is installed")
+    bin_dir = Path(found).resolve().parent
+    user = getpass.getuser()
+    # It refuses to run as root, and leaves behind a user of its own for that.
+    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if user == "root" else []
+    with tempfile.TemporaryDirectory(prefix="voxbus-pg-") as directory:
+        if as_user:
+            shutil.chown(directory, "postgres", "postgres")
+        data = f"{directory}/data"
+        run = subprocess.run(
+            [*as_user, str(bin_dir / "initdb"), "-D", data, "-U", "voxbus", "-A", "trust", "--no-sync"],
+            capture_output=True,
+            cwd=directory,
+            check=False,
+        )
+        if run.returncode != 0:
+            pytest.skip(f"no PostgreSQL here: {run.stderr.decode()[-200:]}")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [*as_user, str(bin_dir / "postgres"), "-D", data, "-p", str(port), "-k", directory]
+        settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        with Path(directory, "log").open("wb") as log:
+            server = subprocess.Popen([*command, *settings], stdout=log, stderr=log, cwd=directory)
+        try:
+            _wait_for(port)
+            yield f"postgresql://voxbus@127.0.0.1:{port}"
+        finally:
+            server.send_signal(signal.SIGINT)  # SIGTERM would wait for every connection
+            server.wait(20)
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.1).close()
+        except OSError:
+            # The server says nowhere else that it listens.
+            subprocess.run(["sleep", "0.1"], check=True)
+        else:
+            return
+    pytest.fail("PostgreSQL did not listen")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def any_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/scheduler.db"
+    server: str = request.getfixturevalue("postgres")
+    name = f"t{os.urandom(6).hex()}"
+    engine = database.connect(database.url_of(f"{server}/postgres"))
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    await engine.dispose()
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+async def any_engine(any_database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = database.connect(database.url_of(any_database_url))
+    await database.migrate(engine)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def agent() -> Agent:
+    return Agent(
+        name="reminder",
+        prompt="You remind {name} of {day}.",
+        lines=Lines(greeting="Hello {name}."),
+        variables={"day": "Monday"},
+    )
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    """Calls that are ordered from it exist, and nothing rings."""
+    carrier = pytest.importorskip("voxbus.devkit.carrier", reason=_SIMULATOR)
+    async with carrier.Exchange(auth_token="token", put_through=False) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+async def carrier_api(exchange: Exchange) -> AsyncIterator[RestApi]:
+    carrier = pytest.importorskip("voxbus.devkit.carrier", reason=_SIMULATOR)
+    async with carrier.RestApi(exchange, own_numbers=frozenset({OURS})) as api:
+        yield api
+
+
+@pytest.fixture
+def environment(carrier_api: RestApi, exchange: Exchange, nats_url: str, tmp_path: Path) -> dict[str, str]:
+    """What a scheduler's process reads."""
+    return {
+        "NATS_URL": nats_url,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/scheduler.db",
+        "SCHEDULER_PORT": "0",
+        "SCHEDULER_SECRET": SECRET,
+        "AGENT_SHARED_SECRET": SHARED,
+        "PUBLIC_URL": "https://voxbus.example",
+        "TWILIO_ACCOUNT_SID": exchange.account_sid,
+        "TWILIO_AUTH_TOKEN": exchange.auth_token,
+        "TWILIO_FROM_NUMBER": OURS,
+        "TWILIO_API_URL": carrier_api.url,
+        "CALLS_PER_SECOND": "100",
+        "CARRIER_TIMEOUT_S": "0.5",
+    }
+
+
+MakeScheduler = Callable[..., Awaitable[Scheduler]]
+
+
+@pytest.fixture
+async def make_scheduler(environment: dict[str, str], bus: Bus, agent: Agent) -> AsyncIterator[MakeScheduler]:
+    """A running scheduler, ``changes`` to its environment made; an empty value takes a variable away."""
+    made: list[tuple[Scheduler, Bus]] = []
+    await bus.agents.put(agent.name, agent.model_dump_json().encode())
+
+    async def make(**changes: str) -> Scheduler:
+        values = {name.lower(): value for name, value in (environment | changes).items() if value}
+        own_bus = await Bus.connect(BusConfig(url=environment["NATS_URL"], name="scheduler"))
+        one = Scheduler(SchedulerSettings.model_validate(values), own_bus)
+        made.append((one, own_bus))
+        await one.start()
+        return one
+
+    yield make
+    for one, own_bus in made:
+        await one.drain()
+        await own_bus.close()
+
+
+class Client:
+    """Asks a scheduler's API, as whoever knows its secret."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def order(self, key: str | None = None, **fields: Any) -> httpx.Response:
+        body = {"to": "+15550100001", "agent": "reminder", "variables": {"name": "Ann"}} | fields
+        headers = {"idempotency-key": key} if key is not None else {}
+        return await self.http.post("/v1/calls", json=body, headers=headers)
+
+    async def ordered(self, **fields: Any) -> str:
+        """The id of a new call."""
+        answer = await self.order(**fields)
+        assert answer.status_code == 202, answer.text
+        call_id: str = answer.json()["id"]
+        return call_id
+
+    async def call(self, call_id: str) -> dict[str, object]:
+        answer = await self.http.get(f"/v1/calls/{call_id}")
+        assert answer.status_code == 200, answer.text
+        view: dict[str, object] = answer.json()
+        return view
+
+    async def until(self, call_id: str, *states: str, timeout_s: float = 10.0) -> dict[str, object]:
+        async with asyncio.timeout(timeout_s):
+            while (view := await self.call(call_id))["state"] not in states:
+                await asyncio.sleep(0.02)
+        return view
+
+    async def history(self, call_id: str) -> list[str]:
+        history = (await self.call(call_id))["history"]
+        assert isinstance(history, list)
+        return [step["state"] for step in history]
+
+
+@pytest.fixture
+async def scheduler(make_scheduler: MakeScheduler) -> Scheduler:
+    return await make_scheduler()
+
+
+@pytest.fixture
+async def client_of() -> AsyncIterator[Callable[[int], Client]]:
+    clients: list[httpx.AsyncClient] = []
+
+    def make(port: int) -> Client:
+        headers = {"authorization": f"Bearer {SECRET}"}
+        http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False)
+        clients.append(http)
+        return Client(http)
+
+    yield make
+    for http in clients:
+        await http.aclose()
+
+
+@pytest.fixture
+def client(scheduler: Scheduler, client_of: Callable[[int], Client]) -> Client:
+    return client_of(scheduler.port)
