@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, ReportDelivered, Stored
+from voxbus.common.report import CallReport
 from voxbus.reporter import core_report
 from voxbus.reporter.core_delivery import Answer
 from voxbus.reporter.courier import Courier
@@ -18,14 +19,8 @@ async def replay(bus: Bus, courier: Courier, sid: str) -> Answer:
     """One attempt, noted when it succeeds. A report that was delivered before may be delivered again: the backend
     keeps one. Raises NothingToReport, and BusError when the bus fails.
     """
-    events = await bus.read_log(sid)
-    in_log = _end(events) is not None
-    if not in_log:
-        events = await bus.read_archive(sid)
-    end = _end(events)
-    if end is None:
-        raise NothingToReport("neither the log nor the archive has an ended call of this sid")
-    answer = await courier.post(core_report.build([s for s in events if s.sequence <= end.sequence]))
+    events, in_log = await _ended_log(bus, sid)
+    answer = await courier.post(_report(events))
     if answer.verdict == "delivered":
         verdict = ReportDelivered(call=sid, attempts=1)
         await note(bus, verdict)
@@ -39,5 +34,21 @@ async def replay(bus: Bus, courier: Courier, sid: str) -> Answer:
     return answer
 
 
-def _end(events: list[Stored]) -> Stored | None:
-    return next((stored for stored in events if isinstance(stored.event, Ended)), None)
+async def report_of(bus: Bus, sid: str) -> CallReport:
+    """The report as it was, or would have been, sent. Raises as ``replay``."""
+    events, _ = await _ended_log(bus, sid)
+    return _report(events)
+
+
+async def _ended_log(bus: Bus, sid: str) -> tuple[list[Stored], bool]:
+    """The whole log of a call that is over, and whether it is among those of the running calls still."""
+    for read, in_log in ((bus.read_log, True), (bus.read_archive, False)):
+        events = await read(sid)
+        if any(isinstance(stored.event, Ended) for stored in events):
+            return events, in_log
+    raise NothingToReport("neither the log nor the archive has an ended call of this sid")
+
+
+def _report(events: list[Stored]) -> CallReport:
+    (end,) = (stored.sequence for stored in events if isinstance(stored.event, Ended))
+    return core_report.build([stored for stored in events if stored.sequence <= end])

@@ -15,6 +15,7 @@ COMMANDS = (
     ("up", "voxbus.devkit.commands.up", "run NATS and all services on this machine"),
     ("call", "voxbus.devkit.commands.call", "place one call through the simulated carrier"),
     ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),
+    ("reports", "voxbus.devkit.commands.reports", "list, show and deliver reports that were lost"),
     ("doctor", "voxbus.devkit.commands.doctor", "say what is configured, and what is missing"),
 )
 
