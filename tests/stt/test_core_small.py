@@ -124,6 +124,14 @@ def test_what_was_audible_belongs_to_its_time() -> None:
     assert [line.audible_at(at)[0] for at in (0, 39, 40, 79, 80, 500)] == [0, 0, 3, 3, 0, 0]
 
 
+def test_audio_that_the_carrier_lost_is_a_hole_although_no_frame_is_missing() -> None:
+    line = FrameLine()
+    line.put(frame(0))
+    line.put(frame(1, media_ms=120))
+    assert line.missing_frames == 0
+    assert line.backlog_ms() == 140
+
+
 def test_a_long_hole_is_a_jump() -> None:
     line = FrameLine()
     line.put(frame(0))

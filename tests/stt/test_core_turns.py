@@ -92,6 +92,21 @@ class Line:
             )
         return self
 
+    def greeted(self) -> Line:
+        """The greeting was said and heard."""
+        return self.agent_says(1, "Hello.").silence(320).agent_heard(1, 1).silence(640)
+
+    def taken_over(self) -> Line:
+        """Another holder goes on from the log; only its outputs count from here on."""
+        self.log(ev.Attached(call=SID, worker="v", nonce="m"))
+        self.taker = TurnTaker(SID, self.state.holder, self.rules, self.state)
+        self.outputs = []
+        return self
+
+    def replay(self, from_ms: int) -> Line:
+        self.now_ms = from_ms
+        return self
+
     def all(self, kind: type[Event]) -> list[Event]:
         return [o for o in self.outputs if isinstance(o, kind)]
 
@@ -151,7 +166,7 @@ def test_the_words_are_read_before_the_silence_is_over() -> None:
 
 
 def test_speech_without_words_says_so() -> None:
-    (utterance,) = Line().speech(640).silence(640).utterances
+    (utterance,) = Line().greeted().speech(640).silence(640).utterances
     assert (utterance.text, utterance.ended_by) == ("", "no_words")
 
 
@@ -347,10 +362,74 @@ def test_the_tone_of_a_key_is_no_speech() -> None:
 
 
 def test_what_an_earlier_holder_decided_is_not_decided_again() -> None:
-    line = Line()
-    line.taker = TurnTaker(SID, line.state.holder, line.rules, line.state, after_ms=1000)
+    line = Line().speech(960, "yes").silence(640)
+    line.taken_over().replay(0)
     line.speech(960).silence(640)
     assert line.outputs == []
+
+
+def test_a_backchannel_is_not_heard_again_by_the_next_holder() -> None:
+    line = Line().agent_says(1, "Long.", "Longer.", "Longest.").silence(320)
+    line.speech(320, "mm-hm").silence(640)
+    assert len(line.backchannels) == 1
+    line.taken_over().replay(320)
+    assert line.speech(320).silence(640).outputs == []
+
+
+def test_the_next_holder_takes_back_what_the_one_before_said() -> None:
+    line = Line().speech(960, "book a table").silence(640)
+    line.taken_over().speech(640, "for two").silence(640)
+    withdrawn, (utterance,) = line.all(ev.UtteranceWithdrawn), line.utterances
+    assert [(w.turn, w.attempt) for w in withdrawn if isinstance(w, ev.UtteranceWithdrawn)] == [(2, 0)]
+    assert (utterance.turn, utterance.attempt, utterance.text) == (2, 1, "book a table for two")
+
+
+def test_the_next_holder_joins_what_the_one_before_took_back() -> None:
+    line = Line().speech(960, "book a table").silence(640)
+    resumed_ms = line.now_ms
+    line.speech(640)
+    assert line.all(ev.UtteranceWithdrawn)
+    line.taken_over().replay(resumed_ms).speech(640, "for two").silence(640)
+    (utterance,) = line.utterances
+    assert (utterance.turn, utterance.attempt, utterance.text) == (2, 1, "book a table for two")
+
+
+def test_words_that_were_taken_back_stand_when_nothing_followed_them() -> None:
+    line = Line().speech(960, "book a table").silence(640).speech(640)
+    line.taken_over().silence(3200)
+    (utterance,) = line.utterances
+    assert (utterance.turn, utterance.attempt, utterance.text) == (2, 1, "book a table")
+    assert utterance.ended_by == "silence"
+
+
+def test_keys_pressed_before_a_takeover_are_not_lost() -> None:
+    line = Line().silence(320)
+    for sequence, digit in enumerate("12"):
+        line.log(ev.Dtmf(call=SID, stream_sid="M", sequence=sequence, digit=digit, media_ms=line.now_ms))
+    line.taken_over().silence(2100)
+    assert [(u.text, u.ended_by) for u in line.utterances] == [("12", "dtmf")]
+
+
+def test_a_noise_does_not_take_the_place_of_the_greeting() -> None:
+    line = Line().speech(320).silence(640)
+    assert line.utterances == []
+    line.speech(320, "hello").silence(640)
+    assert [u.text for u in line.utterances] == ["hello"]
+
+
+def test_a_noise_does_not_take_the_place_of_the_answer_to_a_key() -> None:
+    line = Line(dtmf=Dtmf(length=1)).greeted()
+    line.take(line.taker.digit("1", line.now_ms))
+    line.silence(320).speech(320).silence(640)
+    assert [u.ended_by for u in line.utterances] == ["dtmf"]
+    assert line.all(ev.UtteranceWithdrawn) == []
+
+
+def test_speech_over_the_agent_is_dated_from_its_first_window() -> None:
+    line = Line().agent_says(1, "Long.", "Longer.").silence(320).speech(96)
+    (started,) = line.all(ev.SpeechStarted)
+    assert isinstance(started, ev.SpeechStarted)
+    assert (started.media_ms, started.over_agent) == (320, True)
 
 
 def test_dropped_frames_are_reported_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
-from voxbus.common.agents import Agent
+from voxbus.common.agents import Agent, Voice
 from voxbus.common.audio import mulaw_encode
 from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.codec import AudioIn, pack
@@ -76,6 +76,24 @@ class Gateway:
         await self._bus.audio.serve(subjects.audio_replay(self._sid), lambda: list(self._frames))
         await self._bus.append(
             ev.Started(call=self._sid, stream_sid="MZ", session="s", direction="inbound", agent=agent)
+        )
+
+    async def greet(self) -> None:
+        """The greeting was said and heard."""
+        greeting = ev.Sentence(call=self._sid, turn=1, index=0, text="Hello.", voice=Voice())
+        await self._bus.append(greeting)
+        await self._bus.append(ev.ReplyEnded(call=self._sid, turn=1, sentences=1, reason="complete"))
+        await self._bus.append(
+            ev.Heard(
+                call=self._sid,
+                stream_sid="MZ",
+                turn=1,
+                sentence=0,
+                complete=True,
+                played_ms=400,
+                text="Hello.",
+                known_by="mark",
+            )
         )
 
     def send(self, audio: bytes) -> None:
@@ -241,6 +259,7 @@ async def test_a_failed_recognition_is_an_utterance_without_words(
     worker = await make_worker()
     worker.recognizer.fails = "timeout"
     await gateway.start(agent)
+    await gateway.greet()
     await gateway.wait_for(ev.Attached)
     gateway.send(SILENCE + SAID + SILENCE)
     (utterance,) = await gateway.wait_for(ev.Utterance)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgpack
+
 from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.audio import mulaw_decode, rms_dbfs
@@ -47,6 +49,7 @@ class Call:
         assert state.started is not None
         self.row = row
         self.over = asyncio.Event()
+        self.error: BaseException | None = None  # why it is over, when it failed here
         self.sid = state.started.call
         self._bus = bus
         self._ticker = ticker
@@ -75,15 +78,13 @@ class Call:
     async def attach(self, worker: str, nonce: str) -> None:
         """Takes the call: from here on our events count and those of a holder before us do not."""
         self._holder = await self._bus.append(ev.Attached(call=self.sid, worker=worker, nonce=nonce))
-        said = [u.end_media_ms for u in self._state.utterances()]
-        after_ms = max(said, default=0)
-        self._taker = TurnTaker(
-            self.sid, self._holder, self._rules, self._state, after_ms=after_ms, now_ms=after_ms
-        )
+        self._taker = TurnTaker(self.sid, self._holder, self._rules, self._state)
         self._tasks = [
             asyncio.create_task(self._publish(), name="publish"),
             asyncio.create_task(self._transcribe(), name="transcribe"),
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
         self._audio = await self._bus.audio.subscribe(subjects.audio_in(self.sid), self._on_frame)
         try:
             await self._bus.audio.request_many(subjects.audio_replay(self.sid), self._put)
@@ -94,6 +95,21 @@ class Call:
         early, self._early = self._early, []
         for data in early:
             self._put(data)
+
+    @property
+    def superseded(self) -> bool:
+        """It is over for us alone: somebody else holds it."""
+        return self.over.is_set() and self._state.ended is None and self.error is None
+
+    def fail(self, error: BaseException) -> None:
+        """Something went wrong in our own house: another worker may do better."""
+        if not self.over.is_set():
+            self.error = error
+            self.over.set()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
 
     async def close(self) -> None:
         """Stops at once. Nothing more is published."""
@@ -145,7 +161,11 @@ class Call:
 
     def _put(self, data: bytes) -> None:
         line = self._line
-        if not line.put(unpack_audio_in(data)):
+        try:
+            if not line.put(unpack_audio_in(data)):
+                return
+        except (ValueError, TypeError, msgpack.UnpackException):
+            DROPPED.labels("malformed").inc()
             return
         self._heard_at_s = time.monotonic()
         if self._busy_since_s is None and line.backlog_ms() >= WINDOW_MS:
@@ -232,7 +252,7 @@ class Call:
         while True:
             event = await self._outbox.get()
             try:
-                await self._bus.append(event, only_if=under(self._holder, self.sid))
+                await self._append(event)
             except ConditionFailed:
                 log.info("somebody else holds the call", call_sid=self.sid)
                 self.over.set()
@@ -243,6 +263,16 @@ class Call:
                 continue
             if isinstance(event, ev.Utterance) and not event.backchannel:
                 TURNS.labels(event.ended_by).inc()
+
+    async def _append(self, event: Event) -> None:
+        while True:
+            try:
+                await self._bus.append(event, only_if=under(self._holder, self.sid))
+            except BusUnavailable as error:
+                # The decision stands, and those after it must not overtake it. The call waits with the bus.
+                log.warning("the bus takes no events", call_sid=self.sid, error=error)
+            else:
+                return
 
     async def _transcribe(self) -> None:
         """The results of recognitions, in the order in which they were finished."""

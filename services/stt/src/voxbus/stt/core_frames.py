@@ -43,17 +43,18 @@ class FrameLine:
             return False
         if self._next < 0:
             self._start_ms = frame.media_ms
-        elif frame.sequence > self._next:
-            self._fill(frame)
+        else:
+            self.missing_frames += frame.sequence - self._next
+            self._fill(frame.media_ms)
         self._next = frame.sequence + 1
         if self._audible[-1][1] != (frame.turn, frame.sentence):
             self._audible.append((frame.media_ms, (frame.turn, frame.sentence)))
         self._audio += frame.audio
         return True
 
-    def _fill(self, frame: AudioIn) -> None:
-        self.missing_frames += frame.sequence - self._next
-        hole_ms = frame.media_ms - self._start_ms - len(self._audio) // BYTES_PER_MS
+    def _fill(self, media_ms: int) -> None:
+        """Audio may be missing without a frame being so: what the carrier lost never became one."""
+        hole_ms = media_ms - self._start_ms - len(self._audio) // BYTES_PER_MS
         if hole_ms > _LONGEST_HOLE_MS:
             self._start_ms += hole_ms
         elif hole_ms > 0:

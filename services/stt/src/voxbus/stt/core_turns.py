@@ -26,7 +26,7 @@ from voxbus.common.fold import CallState
 from voxbus.stt.core_digits import Digits
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
-from voxbus.stt.core_speech import MIN_VOICED_MS, Speech, StrongRun, Window
+from voxbus.stt.core_speech import MIN_VOICED_MS, WINDOW_MS, Speech, StrongRun, Window
 from voxbus.stt.core_utterances import Recognized, Utterances
 from voxbus.stt.core_words import in_last_sentence, is_backchannel, is_echo, spoken_around
 
@@ -38,6 +38,8 @@ LOOK_AFTER_MS = 160
 MEANT_AFTER_MS = 700
 #: A callee who answers the phone and says nothing is greeted after this.
 CALLEE_SILENT_MS = 1500
+#: Words that a holder before us took back for speech that we cannot find: they stand after this.
+TAKEN_BACK_MS = 3000
 #: A reply that is not audible after this long is not waited for: silence counts as no input again.
 REPLY_OVERDUE_MS = 15_000
 #: The agent's voice comes back from the far end so long after it was audible; until then only strong speech counts.
@@ -59,19 +61,17 @@ class _Finished:
 class TurnTaker:
     """One caller. ``state`` is the fold of the call's log, kept up to date by the owner and only read here.
 
-    ``holder``: the sequence of our ``attached``. Windows up to ``after_ms`` were decided by an earlier holder.
+    ``holder``: the sequence of our ``attached``. What ``state`` knows was decided by an earlier holder, and is not
+    decided again when its audio is replayed.
     """
 
-    def __init__(
-        self, call: str, holder: int, rules: Rules, state: CallState, *, after_ms: int = 0, now_ms: int = 0
-    ) -> None:
+    def __init__(self, call: str, holder: int, rules: Rules, state: CallState) -> None:
         self._call = call
         self._holder = holder
         self._rules = rules
         self._state = state
-        self._after_ms = after_ms
-        self._now_ms = now_ms
-        self._quiet_since_ms = now_ms
+        decided = (said.end_media_ms for said in (*state.utterances(), *state.backchannels))
+        self._after_ms = self._now_ms = self._quiet_since_ms = max(decided, default=0)
         self._audible_until_ms = -ECHO_TAIL_MS
         self._speech: Speech | None = None
         self._finished: deque[_Finished] = deque()
@@ -81,6 +81,9 @@ class TurnTaker:
         self._pausing: int | None = None  # after a forced end: ms of silence so far
         self._over_time = False
         self.utterances = Utterances(call, holder, state)
+        for key in state.digits:
+            if key.media_ms > self._after_ms:
+                self._digits.press(key.digit, key.media_ms)
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
@@ -127,6 +130,8 @@ class TurnTaker:
             if not self._is_meant(speech, text):
                 return [self.utterances.backchannel(recognized)]
             out.append(self._barge_in(speech, "words"))
+        if not text and not speech.meant and self._is_noise():
+            return out
         utterance = self.utterances.spoken(recognized)
         if self._speech is not None and self._speech.announced and not self._speech.over_agent:
             # The caller went on while we were still reading the words: one utterance, at the end of the rest.
@@ -168,7 +173,7 @@ class TurnTaker:
         speech.over_agent = speech.announced = True
         speech.voiced_over_agent_ms = strong_ms
         speech.spoken = (window.turn, window.sentence)
-        return [*out, self._speech_started(speech, over_agent=True)]
+        return [*out, self._speech_started(start_ms, over_agent=True)]
 
     def _go_on(self, speech: Speech, window: Window) -> list[Output]:
         rules = self._rules
@@ -197,15 +202,16 @@ class TurnTaker:
             # The agent began to speak into it: from here on it is judged as speech over the agent.
             if not self._strong.take(window):
                 return []
+            start_ms = self._strong.start_ms
             self._strong.reset()
             speech.over_agent = speech.announced = True
             speech.spoken = (window.turn, window.sentence)
-            return [self._speech_started(speech, over_agent=True)]
+            return [self._speech_started(start_ms, over_agent=True)]
         self._strong.reset()
         if speech.announced or speech.voiced_ms < MIN_VOICED_MS:
             return []
         speech.announced = True
-        out: list[Output] = [self._speech_started(speech, over_agent=False)]
+        out: list[Output] = [self._speech_started(speech.start_ms, over_agent=False)]
         if (withdrawn := self.utterances.withdraw()) is not None:
             out.append(withdrawn)
         return out
@@ -235,10 +241,14 @@ class TurnTaker:
             self._state, *speech.spoken
         )
 
+    def _is_noise(self) -> bool:
+        """Whether what had no words may be left unanswered: the caller has not heard yet what to answer."""
+        audible = self._now_ms - self._audible_until_ms < WINDOW_MS
+        return not self.utterances.unfinished and (audible or self.utterances.unheard)
+
     # -- what goes out -----------------------------------------------------------------------------------------
 
-    def _speech_started(self, speech: Speech, *, over_agent: bool) -> ev.Event:
-        media_ms = self._now_ms if speech.over_agent else speech.start_ms
+    def _speech_started(self, media_ms: int, *, over_agent: bool) -> ev.Event:
         return ev.SpeechStarted(
             call=self._call, holder=self._holder, media_ms=media_ms, over_agent=over_agent
         )
@@ -272,7 +282,10 @@ class TurnTaker:
         if call_s >= self._rules.max_call_s and not self._over_time:
             self._over_time = True
             return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "time_limit"))]
-        if now_ms - self._quiet_since_ms < self._patience_ms():
+        quiet_ms = now_ms - self._quiet_since_ms
+        if self.utterances.unfinished and quiet_ms >= TAKEN_BACK_MS:
+            return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "silence"))]
+        if quiet_ms < self._patience_ms():
             return []
         return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "no_input"))]
 

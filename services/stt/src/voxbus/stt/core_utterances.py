@@ -14,6 +14,8 @@ from voxbus.stt.core_speech import Speech
 from voxbus.stt.core_words import join
 
 _SPOKEN: tuple[ev.EndedBy, ...] = ("silence", "provider", "max_duration")
+#: What nobody can go on with: keys are a whole, and after the time limit nothing is taken back.
+_WHOLE: tuple[ev.EndedBy, ...] = ("dtmf", "time_limit")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,34 @@ class Utterances:
         self._redo: ev.Utterance | None = None
         self.open: ev.Utterance | None = None
         self.dropped_frames = 0
+        self._restore()
+
+    def _restore(self) -> None:
+        """What a holder before us was in the middle of: words taken back, or a reply still to be heard."""
+        turn = self._state.turn
+        if turn is None or turn.utterance is None:
+            return
+        if turn.withdrawn:
+            self._redo = turn.utterance
+        elif turn.interrupted is None and not any(s.verdict for s in turn.sentences.values()):
+            self.open = turn.utterance
+
+    @property
+    def unfinished(self) -> bool:
+        """Something was taken back and has not come again."""
+        return self._redo is not None
+
+    @property
+    def unheard(self) -> bool:
+        """What the agent says first, or in answer to keys, has not been heard: a noise must not take its place."""
+        if self.open is not None:
+            return self.open.ended_by == "dtmf"
+        started, turn = self._state.started, self._state.turn
+        if started is None or started.direction == "outbound":
+            return False
+        return turn is None or (
+            turn.utterance is None and not any(s.verdict for s in turn.sentences.values())
+        )
 
     def spoken(self, recognized: Recognized) -> ev.Utterance:
         speech = recognized.speech
@@ -56,6 +86,8 @@ class Utterances:
         self, text: str, start_ms: int, end_ms: int, ended_by: ev.EndedBy, endpoint_ms: float = 0.0
     ) -> ev.Utterance:
         """Digits, no input, the time limit."""
+        if ended_by in _WHOLE:
+            self._redo = None
         return self._make(text, start_ms, end_ms, ended_by, endpoint_ms=endpoint_ms)
 
     def backchannel(self, recognized: Recognized) -> ev.Utterance:
@@ -86,7 +118,7 @@ class Utterances:
 
     def withdraw(self) -> ev.UtteranceWithdrawn | None:
         """Takes back the open one."""
-        if self.open is None:
+        if self.open is None or self.open.ended_by in _WHOLE:
             return None
         self._redo, self.open = self.open, None
         return ev.UtteranceWithdrawn(

@@ -121,14 +121,17 @@ class SttService:
             over.cancel()
             draining.cancel()
         finally:
-            was_over = call.over.is_set()
+            was_over, superseded = call.over.is_set(), call.superseded
             self._calls.pop(call, None)
             await call.close()
             self._vad.close(call.row)
             CALLS.dec()
+        if call.error is not None:
+            raise call.error
         if was_over:
-            # Ended, or held by somebody else: then our word on the job counts no more, and the lease is theirs.
-            TAKEN.labels("over").inc()
+            # Held by somebody else, the job is theirs: our acknowledgement would end it under their hands.
+            job.lapsed = job.lapsed or superseded
+            TAKEN.labels("superseded" if superseded else "over").inc()
             return
         # Mid-turn is as good a moment as any: the next holder hears the whole turn again from the gateway.
         await job.hand_over()

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Protocol
 
-from voxbus.common.telemetry import histogram_ms
+from voxbus.common.telemetry import counter, histogram_ms
 from voxbus.stt.vad import VoiceActivity
 
 #: Windows of different calls become ready at any moment; waiting this long for company makes batches of a tenth of the
@@ -16,6 +16,7 @@ GATHER_S = 0.004
 _ROUNDS = 25
 
 _BATCH = histogram_ms("stt_vad_batch", "Duration of one batch of voice activity detection.")
+_WINDOWS = counter("stt_vad_windows", "Windows of 32 ms in those batches.")
 
 
 class Listener(Protocol):
@@ -28,6 +29,9 @@ class Listener(Protocol):
 
     def on_probability(self, probability: float) -> None:
         """The result for that window."""
+
+    def fail(self, error: Exception) -> None:
+        """One of the above raised: this call ends here, the others never notice."""
 
 
 class Ticker:
@@ -52,20 +56,35 @@ class Ticker:
     def _tick(self) -> None:
         self._timer = None
         for _ in range(_ROUNDS):
-            listeners: list[Listener] = []
-            windows: list[bytes] = []
-            for listener in tuple(self._waiting):
-                window = listener.next_window()
-                if window is None:
-                    del self._waiting[listener]
-                else:
-                    listeners.append(listener)
-                    windows.append(window)
-            if not listeners:
+            batch = self._gather()
+            if not batch:
                 return
-            started = time.perf_counter()
-            probabilities = self._vad.step([listener.row for listener in listeners], windows)
-            _BATCH.observe((time.perf_counter() - started) * 1000)
-            for listener, probability in zip(listeners, probabilities, strict=True):
-                listener.on_probability(probability)
+            self._infer(batch)
         self._timer = asyncio.get_running_loop().call_later(0, self._tick)
+
+    def _gather(self) -> list[tuple[Listener, bytes]]:
+        batch = []
+        for listener in tuple(self._waiting):
+            try:
+                window = listener.next_window()
+            except Exception as error:  # noqa: BLE001 - the call hears of it
+                window = None
+                listener.fail(error)
+            if window is None:
+                del self._waiting[listener]
+            else:
+                batch.append((listener, window))
+        return batch
+
+    def _infer(self, batch: list[tuple[Listener, bytes]]) -> None:
+        started = time.perf_counter()
+        probabilities = self._vad.step(
+            [listener.row for listener, _ in batch], [window for _, window in batch]
+        )
+        _BATCH.observe((time.perf_counter() - started) * 1000)
+        _WINDOWS.inc(len(batch))
+        for (listener, _), probability in zip(batch, probabilities, strict=True):
+            try:
+                listener.on_probability(probability)
+            except Exception as error:  # noqa: BLE001 - the call hears of it
+                listener.fail(error)
