@@ -117,6 +117,20 @@ def test_the_line_keeps_what_a_recognition_needs_from_before() -> None:
     assert line.since(-5) != b""
 
 
+def test_a_line_that_steps_back_gives_the_same_audio_again() -> None:
+    line = FrameLine()
+    for sequence in range(10):
+        line.put(AudioIn(sequence, sequence * 20, 0, 0, bytes(range(160))))
+    first, second = line.window(), line.window()
+    line.step_back(16)
+    again = line.window()
+    assert first is not None
+    assert second is not None
+    assert again is not None
+    assert again[0] == second[0] + 16
+    assert again[1][:128] == second[1][128:]
+
+
 def test_what_was_audible_belongs_to_its_time() -> None:
     line = FrameLine()
     for sequence, turn in enumerate([0, 0, 3, 3, 0]):

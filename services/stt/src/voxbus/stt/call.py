@@ -21,7 +21,7 @@ from voxbus.stt.core_echo import EchoGate
 from voxbus.stt.core_frames import FrameLine, late_ms
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
-from voxbus.stt.core_speech import WINDOW_MS, Window
+from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
 from voxbus.stt.core_turns import TurnTaker
 from voxbus.stt.recognizer import Recognition, Recognizer, Transcript
 from voxbus.stt.ticker import Ticker
@@ -66,6 +66,7 @@ class Call:
         self._window_start_ms = 0
         self._window = b""
         self._echo = EchoGate()
+        self._onset = Onset(rules.speech_end_prob, rules.barge_in_prob_threshold)
         self._recognition: Recognition | None = None
         self._outbox: asyncio.Queue[Event] = asyncio.Queue()
         self._finished: asyncio.Queue[tuple[Recognition, bool, float]] = asyncio.Queue()
@@ -200,6 +201,8 @@ class Call:
         turn, sentence = self._line.audible_at(start_ms + WINDOW_MS // 2)
         if not self._is_caller(probability, audible=turn > 0):
             probability = 0.0
+        if self._onset.within(probability) and turn and self._recognition is None:
+            self._line.step_back(WINDOW_MS // 2)
         window = Window(probability, start_ms, start_ms + WINDOW_MS, turn, sentence)
         if outputs := self._taker.window(window, time.time() - self._state.started_s):
             self._do(outputs)

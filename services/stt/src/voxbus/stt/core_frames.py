@@ -84,6 +84,10 @@ class FrameLine:
             self._start_ms += cut // BYTES_PER_MS
         return start_ms, window
 
+    def step_back(self, ms: int) -> None:
+        """The next window begins ``ms`` earlier, with audio that the last one had."""
+        self._taken = max(0, self._taken - ms * BYTES_PER_MS)
+
     def audible_at(self, media_ms: int) -> tuple[int, int]:
         """(turn, sentence) of the agent that was audible then. Asked with rising times."""
         while len(self._audible) > 1 and self._audible[1][0] <= media_ms:
