@@ -12,11 +12,16 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from voxbus.common.agents import Agent
 from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.events import Ended, ReportDelivered, Started, Stored
 from voxbus.devkit.children import Child, ChildFailed
-from voxbus.devkit.stack import Stack
+from voxbus.devkit.stack import SERVICES, Stack
+
+NOBODY = dict.fromkeys(SERVICES, 0)
 
 READY = """
 import json, signal, sys, time
@@ -115,7 +120,7 @@ async def test_a_signal_reaches_the_process_alone(spawn: Spawner) -> None:
 
 
 async def test_a_stack_brings_a_nats_server_and_takes_it_away() -> None:
-    async with Stack(counts=dict.fromkeys(("gateway", "stt", "llm", "tts"), 0)) as stack:
+    async with Stack(counts=NOBODY) as stack:
         bus = await Bus.connect(BusConfig(url=stack.nats_url, name="test"))
         await bus.close()
         pid, directory = stack.nats.pid, stack.directory
@@ -125,7 +130,7 @@ async def test_a_stack_brings_a_nats_server_and_takes_it_away() -> None:
 
 
 async def test_a_service_that_does_not_start_takes_the_stack_down(tmp_path: Path) -> None:
-    stack = Stack(counts={"gateway": 0, "llm": 0, "tts": 0}, env={"LOG_LEVEL": "loud"}, directory=tmp_path)
+    stack = Stack(counts=NOBODY | {"stt": 1}, env={"LOG_LEVEL": "loud"}, directory=tmp_path)
     with pytest.raises(ChildFailed, match="stt-0 ended"):
         await stack.__aenter__()
     with pytest.raises(Exception, match="not running"):
@@ -137,11 +142,44 @@ def test_an_unknown_service() -> None:
         Stack(counts={"sst": 2})
 
 
+async def test_reports_go_to_the_schedulers_own_address_also_after_its_death(
+    monkeypatch: pytest.MonkeyPatch, agent: Agent
+) -> None:
+    # Whoever runs this may have a backend, which wants no reports of tests.
+    monkeypatch.setenv("API_URL", "https://backend.example")
+    monkeypatch.setenv("AGENT_SHARED_SECRET", "theirs")
+    async with Stack(counts=NOBODY | {"scheduler": 1, "reporter": 1}) as stack:
+        url = stack.scheduler_url
+        stack.kill("scheduler-0")
+        await stack.restart("scheduler-0")
+        assert stack.scheduler_url == url
+        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="test"))
+        sid = "CA" + "5" * 32
+        reported = asyncio.Event()
+
+        def on_event(stored: Stored) -> None:
+            if isinstance(stored.event, ReportDelivered):
+                reported.set()
+
+        live = await bus.open_log(sid, on_event)
+        await bus.append(Started(call=sid, stream_sid="MZ", session="", direction="inbound", agent=agent))
+        await bus.append(Ended(call=sid, reason="caller_hung_up"))
+        async with asyncio.timeout(20):
+            await reported.wait()
+        await live.close()
+        await bus.close()
+        authorization = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.get(f"{url}/v1/calls", headers=authorization)
+        assert answer.status_code == 200
+        assert (stack.directory / "scheduler.db").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed parent")
 def test_a_parent_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
     script = f"""
 import asyncio, pathlib
-from voxbus.devkit.stack import Stack
+from voxbus.devkit.stack import SERVICES, Stack
 async def main():
     none = dict.fromkeys(("gateway", "stt", "llm", "tts"), 0)
     async with Stack(counts=none, directory=pathlib.Path({str(tmp_path)!r})) as stack:

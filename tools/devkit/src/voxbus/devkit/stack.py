@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -20,8 +21,15 @@ from types import TracebackType
 from voxbus.devkit.children import Child, ChildFailed, OnLine
 from voxbus.devkit.nats_server import NatsServer
 
-#: In the order in which they are started and, backwards, stopped: who answers the telephone comes last.
-SERVICES = ("stt", "llm", "tts", "gateway")
+#: Backwards, the order in which they are stopped: first no call is placed any more, then none is answered, and what
+#: became of them is told last.
+SERVICES = ("reporter", "stt", "llm", "tts", "gateway", "scheduler")
+
+#: What a service listens on for others, and the variable of the port.
+PORTS = {"gateway": "GATEWAY_PORT", "scheduler": "SCHEDULER_PORT"}
+
+#: Made at random for a stack that is given none.
+SECRETS = ("SCHEDULER_SECRET", "AGENT_SHARED_SECRET", "INTERNAL_SECRET")
 
 #: Models are loaded before a service calls itself ready; on a busy machine that takes its time.
 READY_S = 60.0
@@ -32,9 +40,13 @@ STOP_S = 25.0
 
 class Stack:
     """``counts``: processes of each service, one where nothing is said, 0 for none. ``env``: on top of our
-    own environment; ``env_of`` for one service alone. Logs, and the store of NATS, go to ``directory``,
-    else to a temporary one that is gone afterwards. ``nats_url``: a server that runs already; else ours
-    listens on ``nats_port``, -1 = a free one. ``on_line(name, line)`` gets every line of every log.
+    own environment; ``env_of`` for one service alone. Logs, the scheduler's database and the store of NATS go
+    to ``directory``, else to a temporary one that is gone afterwards. ``nats_url``: a server that runs already;
+    else ours listens on ``nats_port``, -1 = a free one. ``on_line(name, line)`` gets every line of every log.
+
+    What ties the services together is the stack's own unless ``env`` says it: ports (free ones), the secrets
+    ``SECRETS``, the database, and where reports go, which is the first scheduler. Our own environment may be
+    somebody's real one, whose backend wants no reports of tests.
     """
 
     def __init__(
@@ -52,7 +64,7 @@ class Stack:
         if unknown - set(SERVICES):
             raise ValueError(f"no such service: {', '.join(sorted(unknown - set(SERVICES)))}")
         self._counts = dict.fromkeys(SERVICES, 1) | dict(counts or {})
-        self._env = dict(env or {})
+        self._env = {name: secrets.token_urlsafe(24) for name in SECRETS} | dict(env or {})
         self._env_of = env_of or {}
         self._on_line = on_line
         self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="voxbus-")
@@ -60,6 +72,7 @@ class Stack:
         self._nats_url = nats_url
         self.nats = NatsServer(self.directory / "nats", port=nats_port)
         self.children: dict[str, Child] = {}
+        self._ports: dict[str, int] = {}
 
     @property
     def nats_url(self) -> str:
@@ -71,8 +84,17 @@ class Stack:
         return self.url_of("gateway-0")
 
     @property
+    def scheduler_url(self) -> str:
+        """Where calls are ordered."""
+        return self.url_of("scheduler-0")
+
+    @property
     def gateway_urls(self) -> tuple[str, ...]:
         return tuple(self.url_of(name) for name in self.names("gateway"))
+
+    def secret(self, name: str) -> str:
+        """One of ``SECRETS``, as the services have it."""
+        return self._env[name]
 
     def url_of(self, name: str) -> str:
         return f"http://127.0.0.1:{self.children[name].port('http_port')}"
@@ -87,9 +109,8 @@ class Stack:
             if not self._nats_url:
                 self.nats.start()
             # Together: most of the time goes into imports and models, and there is more than one core.
-            await asyncio.gather(
-                *(self.start(service) for service in SERVICES for _ in range(self._counts[service]))
-            )
+            others = (self._start_all(name) for name in SERVICES if name not in ("scheduler", "reporter"))
+            await asyncio.gather(self._start_office(), *others)
         except BaseException:
             await self.stop()
             raise
@@ -105,7 +126,7 @@ class Stack:
         return await self._launch(f"{service}-{len(self.names(service))}")
 
     async def restart(self, name: str) -> Child:
-        """A process in the place of one that ended, or that is stopped now."""
+        """A process in the place of one that ended, or that is stopped now. It listens where that one did."""
         await self.children[name].stop(STOP_S)
         return await self._launch(name)
 
@@ -121,25 +142,44 @@ class Stack:
         if self._temporary is not None:
             self._temporary.cleanup()
 
+    async def _start_office(self) -> None:
+        await self._start_all("scheduler")
+        await self._start_all("reporter")  # which is told where the scheduler listens
+
+    async def _start_all(self, service: str) -> None:
+        await asyncio.gather(*(self.start(service) for _ in range(self._counts[service])))
+
     async def _launch(self, name: str) -> Child:
         service = name.rpartition("-")[0]
         child = Child(
             name,
             [sys.executable, "-m", f"voxbus.{service}"],
-            self._environment(service),
+            self._environment(name),
             self.directory / f"{name}.log",
             self._on_line,
         )
         self.children[name] = child
         await child.start()
         await child.ready(READY_S)
+        if service in PORTS:
+            self._ports[name] = child.port("http_port")
         return child
 
-    def _environment(self, service: str) -> dict[str, str]:
-        ours = {"NATS_URL": self.nats_url, "LOG_FORMAT": "json", "METRICS_PORT": "0"}
-        if service == "gateway":
-            ours["GATEWAY_PORT"] = "0"
-        return {**os.environ, **ours, **self._env, **self._env_of.get(service, {})}
+    def _environment(self, name: str) -> dict[str, str]:
+        service, _, number = name.rpartition("-")
+        scheduler = self._ports.get("scheduler-0")
+        ours = {
+            "NATS_URL": self.nats_url,
+            "LOG_FORMAT": "json",
+            "METRICS_PORT": "0",
+            "DATABASE_URL": f"sqlite:///{self.directory / 'scheduler.db'}",
+            "API_URL": f"http://127.0.0.1:{scheduler}" if scheduler else "",
+        }
+        asked = self._env | dict(self._env_of.get(service, {}))
+        if service in PORTS:
+            port = asked.get(PORTS[service], "0") if number == "0" else "0"  # two cannot listen on one
+            asked[PORTS[service]] = str(self._ports.get(name, port))
+        return {**os.environ, **ours, **asked}
 
 
-__all__ = ["SERVICES", "ChildFailed", "Stack"]
+__all__ = ["SECRETS", "SERVICES", "ChildFailed", "Stack"]

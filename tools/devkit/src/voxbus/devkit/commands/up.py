@@ -12,7 +12,7 @@ from pathlib import Path
 from voxbus.devkit import terminal
 from voxbus.devkit.children import ChildFailed
 from voxbus.devkit.nats_server import NatsServerError
-from voxbus.devkit.stack import SERVICES, Stack
+from voxbus.devkit.stack import SECRETS, SERVICES, Stack
 
 NATS_PORT = 4222
 
@@ -21,8 +21,9 @@ _KNOWN = ("time", "level", "service", "logger", "message", "worker", "traceback"
 
 
 DESCRIPTION = (
-    "Runs everything a call needs, with one log. Settings come from the environment. ctrl-C drains: calls are handed "
-    "over or finished; a second ctrl-C ends everything at once."
+    "Runs everything a call needs, with one log. Settings come from the environment; secrets that it does not give are "
+    "made for this run, and written to a file that only you can read. ctrl-C drains: calls are handed over or "
+    "finished; a second ctrl-C ends everything at once."
 )
 
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--directory",
         type=Path,
         default=Path("var/up"),
-        help="for logs and the store of NATS (default: %(default)s)",
+        help="for logs, the scheduler's database and the store of NATS (default: %(default)s)",
     )
 
 
@@ -46,11 +47,22 @@ def gateway_port() -> str:
     return os.environ.get("GATEWAY_PORT") or "8080"
 
 
+def given() -> dict[str, str]:
+    """What the environment says of that which ties the services together."""
+    found = {name: os.environ[name] for name in (*SECRETS, "DATABASE_URL") if os.environ.get(name)}
+    if os.environ.get("API_URL"):
+        # A backend that is not ours knows nothing of a secret that we make up.
+        found["API_URL"] = os.environ["API_URL"]
+        found["AGENT_SHARED_SECRET"] = os.environ.get("AGENT_SHARED_SECRET", "")
+    return found
+
+
 def main(arguments: argparse.Namespace) -> int:
     counts = {service: getattr(arguments, service) for service in SERVICES}
+    ports = {"GATEWAY_PORT": gateway_port(), "SCHEDULER_PORT": os.environ.get("SCHEDULER_PORT") or "8090"}
     stack = Stack(
         counts=counts,
-        env={"GATEWAY_PORT": gateway_port()},
+        env=ports | given(),
         directory=arguments.directory.resolve(),
         nats_url=os.environ.get("NATS_URL", ""),
         nats_port=arguments.nats_port,
@@ -83,7 +95,9 @@ async def _up(stack: Stack) -> None:
         await asyncio.wait((starting,))
         return
     await starting
+    made = stack.directory / "secrets.env"
     try:
+        write_secrets(stack, made)
         print(terminal.coloured(hello(stack), "bold"), flush=True)
         keepers = [asyncio.create_task(_keep(stack, name)) for name in stack.children]
         await stopping
@@ -92,6 +106,15 @@ async def _up(stack: Stack) -> None:
             keeper.cancel()
     finally:
         await stack.stop()
+        made.unlink(missing_ok=True)
+
+
+def write_secrets(stack: Stack, path: Path) -> None:
+    """Those that were made for this run, for a shell to read: nobody knows them otherwise."""
+    path.unlink(missing_ok=True)
+    lines = [f"export {name}={stack.secret(name)}\n" for name in SECRETS if name not in given()]
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines(lines)
 
 
 async def _keep(stack: Stack, name: str) -> None:
@@ -128,7 +151,24 @@ def hello(stack: Stack) -> str:
         )
         lines.append("else can reach it, set TWILIO_VALIDATE=off instead.")
     lines.append("A call without a telephone: voxbus call. What is missing: voxbus doctor.")
+    if stack.names("scheduler"):
+        lines += ["Place a call:", f"  {curl(stack)}"]
     return "\n".join(lines)
+
+
+def curl(stack: Stack) -> str:
+    """One line that rings a telephone, to be typed in another terminal."""
+    first = "" if "SCHEDULER_SECRET" in given() else f". {shown(stack.directory / 'secrets.env')}; "
+    order = json.dumps({"to": "+15550100123", "agent": "appointment_reminder"})
+    return (
+        f'{first}curl {stack.scheduler_url}/trigger-outbound -H "Authorization: Bearer $SCHEDULER_SECRET" '
+        f"-d '{order}'"
+    )
+
+
+def shown(path: Path) -> Path:
+    """As one would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def readable(line: str) -> str:
