@@ -15,7 +15,7 @@ from voxbus.common.clips import clip_key
 from voxbus.common.codec import AudioIn, unpack_audio_in
 
 from .conftest import Start
-from .twilio import Running, Workers
+from .twilio import Running, Twilio, Workers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -194,9 +194,8 @@ async def test_stop_ends_the_call(gateway: Running) -> None:
     assert [s for s in await gateway.bus.read_log(call.sid) if isinstance(s.event, ev.Disconnected)] == []
 
 
-async def test_a_hangup_waits_until_the_goodbye_was_heard(
-    gateway: Running, workers: Callable[[str], Workers]
-) -> None:
+async def saying_goodbye(gateway: Running, workers: Callable[[str], Workers]) -> tuple[Twilio, Workers, str]:
+    """A call whose agent wants to hang up; its goodbye is at Twilio, with this mark."""
     call = gateway.call()
     await call.begin()
     await gateway.log(call.sid, ev.Started)
@@ -205,14 +204,39 @@ async def test_a_hangup_waits_until_the_goodbye_was_heard(
     await agent.put(ev.HangupRequested(call=call.sid, turn=1, reason="done"))
     await agent.say("Goodbye.", AUDIO)
     (mark,) = await call.wait_for("mark")
+    return call, agent, mark["mark"]["name"]
+
+
+async def test_a_hangup_waits_until_the_goodbye_was_heard(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call, _, mark = await saying_goodbye(gateway, workers)
     await asyncio.sleep(0.1)
-    assert call._reader is not None
-    assert not call._reader.done()
-    await call.mark(mark["mark"]["name"])
+    assert not call.is_closed
+    await call.mark(mark)
     assert await call.closed() == (1000, "agent done")
     response = await gateway.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
     assert "<Hangup" in response.text
     assert (await gateway.log(call.sid, ev.Ended))[0].reason == "agent_hung_up"
+
+
+async def test_who_speaks_after_the_goodbye_is_answered(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call, agent, mark = await saying_goodbye(gateway, workers)
+    await call.mark(mark)
+    await gateway.log(call.sid, ev.Heard)
+    await agent.put(ev.SpeechStarted(call=call.sid, holder=agent.holder, media_ms=0, over_agent=False))
+    await asyncio.sleep(1.5)
+    assert not call.is_closed
+    await agent.utterance(turn=2)
+    await agent.say("Of course.", AUDIO, turn=2)
+    _, second = await call.wait_for("mark", 2)
+    await call.mark(second["mark"]["name"])
+    assert call.heard() == AUDIO * 2
+    await gateway.log(call.sid, ev.Heard, 2)
+    response = await gateway.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
+    assert "<Connect" in response.text
 
 
 async def test_a_transfer_dials(gateway: Running, workers: Callable[[str], Workers]) -> None:

@@ -22,6 +22,20 @@ HEARD = ev.Heard(
 )
 HANGUP = ev.HangupRequested(call=SID, turn=1, reason="done")
 TRANSFER = ev.TransferRequested(call=SID, turn=1, target="desk")
+SPEECH = ev.SpeechStarted(call=SID, holder=2, media_ms=0, over_agent=False)
+
+
+def said(turn: int, text: str, *, backchannel: bool = False) -> ev.Utterance:
+    return ev.Utterance(
+        call=SID,
+        holder=2,
+        turn=turn,
+        text=text,
+        start_media_ms=0,
+        end_media_ms=1,
+        ended_by="silence",
+        backchannel=backchannel,
+    )
 
 
 class Line:
@@ -68,7 +82,44 @@ def test_a_hangup_waits_for_the_verdict(line: Line) -> None:
     line.log(REPLY_ENDED)
     assert line.due(1001, None) is None
     line.log(HEARD)
+    assert line.due(2000, 1001) is None
+    assert line.due(2001, 1001) == "agent_done"
+
+
+def test_a_transfer_waits_for_the_verdict_and_no_longer(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, TRANSFER, REPLY_ENDED)
+    assert line.due(1001, None) is None
+    line.log(HEARD)
     assert line.due(1002, 1002) == "agent_done"
+
+
+@pytest.mark.parametrize("begins_ms", [500, 1500])
+def test_who_speaks_during_the_goodbye_or_after_it_is_waited_for(line: Line, begins_ms: float) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP, REPLY_ENDED)
+    line.due(begins_ms)
+    line.log(SPEECH)
+    line.due(1600)
+    line.log(HEARD)
+    assert line.due(9000, 1600) is None
+    line.log(said(2, "wait"))
+    assert line.due(90_000, 1600) is None
+
+
+def test_a_murmur_after_the_goodbye_holds_the_hangup_only_while_it_lasts(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP, REPLY_ENDED, HEARD, SPEECH)
+    assert line.due(2500, 0) is None
+    line.log(said(1, "okay", backchannel=True))
+    assert line.due(2501, 0) == "agent_done"
+
+
+def test_speech_that_nobody_decides_holds_a_hangup_for_a_while(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP, REPLY_ENDED, HEARD, SPEECH)
+    assert line.due(14_999, 0) is None
+    assert line.due(15_000, 0) == "agent_done"
 
 
 def test_a_hangup_does_not_wait_for_audio_that_never_comes(line: Line) -> None:
@@ -90,10 +141,7 @@ def test_a_hangup_waits_for_as_long_as_the_agent_speaks(line: Line) -> None:
 def test_an_utterance_cancels_the_hangup(line: Line) -> None:
     line.attach()
     line.log(SENTENCE, HANGUP, REPLY_ENDED)
-    utterance = ev.Utterance(
-        call=SID, holder=2, turn=2, text="wait", start_media_ms=0, end_media_ms=1, ended_by="silence"
-    )
-    line.log(utterance)
+    line.log(said(2, "wait"))
     assert line.due(90_000, 0) is None
 
 

@@ -130,6 +130,10 @@ class Twilio:
             base64.b64decode(m["media"]["payload"]) for m in self.received if m["event"] == "media"
         )
 
+    @property
+    def is_closed(self) -> bool:
+        return self._reader is None or self._reader.done()
+
     async def closed(self) -> tuple[int, str]:
         """How the gateway closed the socket."""
         assert self._reader is not None

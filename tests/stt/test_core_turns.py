@@ -327,6 +327,41 @@ def test_who_is_hung_up_on_is_not_asked_again() -> None:
     assert line.silence(20_000).utterances == []
 
 
+@pytest.fixture
+def dismissed() -> Line:
+    """The agent said goodbye, and was heard."""
+    line = Line().greeted().speech(640, "no thanks").silence(640).agent_says(2, "Goodbye.").silence(320)
+    line.log(ev.HangupRequested(call=SID, turn=2, reason="agent"))
+    return line.agent_heard(2, 1).silence(384)
+
+
+@pytest.mark.parametrize("words", ["", "yeah"])
+def test_a_murmur_after_the_goodbye_does_not_take_the_hangup_back(dismissed: Line, words: str) -> None:
+    dismissed.speech(320, words).silence(640)
+    assert [u.text for u in dismissed.utterances] == ["no thanks"]
+    assert [(b.text, b.turn) for b in dismissed.backchannels] == [(words, 2)]
+    assert dismissed.state.hangup is not None
+
+
+def test_who_says_something_after_the_goodbye_takes_the_hangup_back(dismissed: Line) -> None:
+    dismissed.speech(640, "wait a moment").silence(640)
+    assert [(u.turn, u.text) for u in dismissed.utterances][1:] == [(3, "wait a moment")]
+    assert dismissed.state.hangup is None
+
+
+def test_who_speaks_for_long_after_the_goodbye_is_asked_again(dismissed: Line) -> None:
+    dismissed.speech(960, "").silence(640)
+    assert [(u.turn, u.ended_by) for u in dismissed.utterances][1:] == [(3, "no_words")]
+
+
+def test_okay_over_the_goodbye_is_no_answer() -> None:
+    line = Line().greeted().speech(640, "no thanks").silence(640).agent_says(2, "Goodbye.")
+    line.log(ev.HangupRequested(call=SID, turn=2, reason="agent"))
+    line.speech(256, "yeah").silence(640)
+    assert line.all(ev.BargeIn) == []
+    assert line.state.hangup is not None
+
+
 def test_the_time_limit_is_said_once() -> None:
     line = Line().agent_says(1, "Hello.").agent_heard(1, 1).silence(320)
     line.call_s = 900

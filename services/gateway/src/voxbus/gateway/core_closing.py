@@ -19,10 +19,16 @@ Reason = Literal["agent_done", "no_capacity", "time_limit", "superseded", "ended
 
 @dataclass(frozen=True)
 class Limits:
-    """ms. ``unheard``: silence after which a hangup waits no longer for what was to be said before it."""
+    """ms. ``unheard``: silence after which a hangup waits no longer for what was to be said before it.
+
+    ``farewell``: how long after the goodbye was heard the caller may still say something; what they begin to say then
+    is waited for, ``speech`` at most: STT ends turns sooner, this is for one that nobody decides.
+    """
 
     attach: float = 3_000
     unheard: float = 5_000
+    farewell: float = 1_000
+    speech: float = 15_000
     over_time: float = 30_000
 
 
@@ -39,14 +45,25 @@ class Closing:
         self._time_limit_ms: float | None = None
         self._held_line = False  # our stream has been the call's
         self._moved_ms = now_ms
+        self._speech_ms: float | None = None  # the caller has been speaking since then
 
     def on_event(self, event: Event, now_ms: float) -> None:
         match event:
             case ev.Started() | ev.Resumed() if event.stream_sid == self._stream_sid:
                 self._held_line = True
-            case ev.Utterance(ended_by="time_limit"):
-                self._time_limit_ms = now_ms + self._limits.over_time
-            case ev.HangupRequested() | ev.TransferRequested() | ev.ReplyEnded() | ev.Interrupted():
+            case ev.SpeechStarted():
+                self._speech_ms = now_ms
+            case ev.Utterance():
+                self._speech_ms = None
+                if event.ended_by == "time_limit":
+                    self._time_limit_ms = now_ms + self._limits.over_time
+            case (
+                ev.HangupRequested()
+                | ev.TransferRequested()
+                | ev.ReplyEnded()
+                | ev.Heard()
+                | ev.Interrupted()
+            ):
                 self._moved_ms = now_ms
             case _:
                 pass
@@ -65,12 +82,16 @@ class Closing:
         return "agent_done" if self._agent_done(now_ms, silent_since_ms) else None
 
     def _agent_done(self, now_ms: float, silent_since_ms: float | None) -> bool:
-        request = self._state.hangup or self._state.transfer
-        if request is None:
+        state = self._state
+        request = state.hangup or state.transfer
+        if request is None or self._caller_speaks(now_ms):
             return False
-        turn = self._state.turns.get(request.turn)
+        turn = state.turns.get(request.turn)
+        waited_ms = now_ms - max(self._moved_ms, silent_since_ms if silent_since_ms is not None else now_ms)
         if turn is not None and turn.interrupted is None and turn.played:
-            return True
+            return state.hangup is None or waited_ms >= self._limits.farewell
         # Cut by the caller, whose utterance may cancel it; or its audio does not come.
-        waited_from = max(self._moved_ms, silent_since_ms if silent_since_ms is not None else now_ms)
-        return now_ms - waited_from >= self._limits.unheard
+        return waited_ms >= self._limits.unheard
+
+    def _caller_speaks(self, now_ms: float) -> bool:
+        return self._speech_ms is not None and now_ms - self._speech_ms < self._limits.speech

@@ -26,9 +26,10 @@ from voxbus.common.fold import CallState
 from voxbus.stt.core_digits import Digits
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
+from voxbus.stt.core_silence import Silence
 from voxbus.stt.core_speech import MIN_VOICED_MS, WINDOW_MS, Speech, StrongRun, Window
 from voxbus.stt.core_utterances import Recognized, Utterances
-from voxbus.stt.core_words import in_last_sentence, is_backchannel, is_echo, spoken_around
+from voxbus.stt.core_words import is_backchannel, is_meant
 
 #: Recognition begins this long before the first voiced window: the detector needs a moment, first consonants do not.
 PRE_ROLL_MS = 300
@@ -36,12 +37,6 @@ PRE_ROLL_MS = 300
 LOOK_AFTER_MS = 160
 #: Speech over the agent that lasts this long was meant, whatever it said.
 MEANT_AFTER_MS = 700
-#: A callee who answers the phone and says nothing is greeted after this.
-CALLEE_SILENT_MS = 1500
-#: Words that a holder before us took back for speech that we cannot find: they stand after this.
-TAKEN_BACK_MS = 3000
-#: A reply that is not audible after this long is not waited for: silence counts as no input again.
-REPLY_OVERDUE_MS = 15_000
 #: The agent's voice comes back from the far end so long after it was audible; until then only strong speech counts.
 ECHO_TAIL_MS = 350
 #: The tone of a key may be heard so long before its message, and after it.
@@ -71,7 +66,7 @@ class TurnTaker:
         self._rules = rules
         self._state = state
         decided = (said.end_media_ms for said in (*state.utterances(), *state.backchannels))
-        self._after_ms = self._now_ms = self._quiet_since_ms = max(decided, default=0)
+        self._after_ms = self._now_ms = max(decided, default=0)
         self._audible_until_ms = -ECHO_TAIL_MS
         self._speech: Speech | None = None
         self._finished: deque[_Finished] = deque()
@@ -79,8 +74,8 @@ class TurnTaker:
         self._digits = Digits(rules.dtmf)
         self._tone_until_ms = -1
         self._pausing: int | None = None  # after a forced end: ms of silence so far
-        self._over_time = False
         self.utterances = Utterances(call, holder, state)
+        self._silence = Silence(rules, state, self.utterances, self._after_ms)
         for key in state.digits:
             if key.media_ms > self._after_ms:
                 self._digits.press(key.digit, key.media_ms)
@@ -91,7 +86,8 @@ class TurnTaker:
         """One window of audio, in order. ``call_s``: how long the call has lasted."""
         self._now_ms = window.end_ms
         if window.turn:
-            self._quiet_since_ms = self._audible_until_ms = window.end_ms
+            self._audible_until_ms = window.end_ms
+            self._silence.broken(window.end_ms)
             self.utterances.audible(window.turn)
         if window.end_ms <= self._after_ms:
             return []
@@ -130,6 +126,8 @@ class TurnTaker:
             if not self._is_meant(speech, text):
                 return [self.utterances.backchannel(recognized)]
             out.append(self._barge_in(speech, "words"))
+        if self._is_farewell(speech, text):
+            return [self.utterances.backchannel(recognized)]
         if not text and not speech.meant and self._is_noise():
             return out
         utterance = self.utterances.spoken(recognized)
@@ -143,7 +141,7 @@ class TurnTaker:
         """A key was pressed. Its tone is no speech, even where the line lets it through."""
         out: list[Output] = []
         self._tone_until_ms = media_ms + TONE_AFTER_MS
-        self._quiet_since_ms = max(self._quiet_since_ms, media_ms)
+        self._silence.broken(media_ms)
         if self._speech is not None and self._speech.start_ms >= media_ms - TONE_BEFORE_MS:
             self._speech = None
             out.append(CancelRecognition())
@@ -218,7 +216,7 @@ class TurnTaker:
 
     def _finish(self, speech: Speech, ended_by: ev.EndedBy) -> list[Output]:
         self._speech = None
-        self._quiet_since_ms = max(self._quiet_since_ms, speech.end_ms)
+        self._silence.broken(speech.end_ms)
         if speech.voiced_ms < MIN_VOICED_MS:
             return [CancelRecognition()]
         endpoint_ms = self._now_ms - speech.end_ms
@@ -234,12 +232,13 @@ class TurnTaker:
     # -- what was meant ----------------------------------------------------------------------------------------
 
     def _is_meant(self, speech: Speech, text: str) -> bool:
-        if not text or is_echo(text, spoken_around(self._state, *speech.spoken)):
+        return is_meant(text, self._rules.backchannels, self._state, *speech.spoken)
+
+    def _is_farewell(self, speech: Speech, text: str) -> bool:
+        """Said after the agent's goodbye, and no reason to go on: an "okay", or a short word without meaning."""
+        if self._state.hangup is None or speech.meant or self.utterances.unfinished:
             return False
-        # "Yes" in the middle of an explanation is listening; at the end of a question it is the answer.
-        return not is_backchannel(text, self._rules.backchannels) or in_last_sentence(
-            self._state, *speech.spoken
-        )
+        return is_backchannel(text, self._rules.backchannels) if text else speech.voiced_ms < MEANT_AFTER_MS
 
     def _is_noise(self) -> bool:
         """Whether what had no words may be left unanswered: the caller has not heard yet what to answer."""
@@ -268,31 +267,11 @@ class TurnTaker:
         return [self._publish(self.utterances.unspoken(digits, first_ms, last_ms, "dtmf", endpoint_ms))]
 
     def _publish(self, utterance: ev.Utterance) -> ev.Utterance:
-        self._quiet_since_ms = max(self._quiet_since_ms, utterance.end_media_ms)
+        self._silence.broken(utterance.end_media_ms)
         return self.utterances.publish(utterance)
-
-    # -- silence of both ---------------------------------------------------------------------------------------
 
     def _silence_of_both(self, window: Window, call_s: float) -> list[Output]:
         if self._speech is not None or self._finished or self._digits or window.turn:
             return []
-        if self._state.hangup is not None or self._state.transfer is not None or self._state.paused:
-            return []
-        now_ms = window.end_ms
-        if call_s >= self._rules.max_call_s and not self._over_time:
-            self._over_time = True
-            return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "time_limit"))]
-        quiet_ms = now_ms - self._quiet_since_ms
-        if self.utterances.unfinished and quiet_ms >= TAKEN_BACK_MS:
-            return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "silence"))]
-        if quiet_ms < self._patience_ms():
-            return []
-        return [self._publish(self.utterances.unspoken("", now_ms, now_ms, "no_input"))]
-
-    def _patience_ms(self) -> int:
-        state = self._state
-        if self.utterances.open is not None or (state.turn is not None and not state.turn.played):
-            return max(REPLY_OVERDUE_MS, self._rules.no_input_ms)
-        if state.turn is None and state.started is not None and state.started.direction == "outbound":
-            return CALLEE_SILENT_MS
-        return self._rules.no_input_ms
+        utterance = self._silence.decide(window.end_ms, call_s)
+        return [] if utterance is None else [self._publish(utterance)]

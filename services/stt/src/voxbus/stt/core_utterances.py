@@ -96,7 +96,7 @@ class Utterances:
         return ev.Utterance(
             call=self._call,
             holder=self._holder,
-            turn=speech.spoken[0],
+            turn=speech.spoken[0] or self._state.latest_turn,
             text=recognized.text,
             start_media_ms=speech.start_ms,
             end_media_ms=speech.end_ms,

@@ -32,6 +32,16 @@ def is_echo(text: str, spoken: str) -> bool:
     return any(source[i : i + len(words)] == words for i in range(len(source) - len(words) + 1))
 
 
+def is_meant(text: str, backchannels: tuple[str, ...], state: CallState, turn: int, index: int) -> bool:
+    """Whether ``text``, said over that sentence of the agent, asks for the turn."""
+    if not text or is_echo(text, spoken_around(state, turn, index)):
+        return False
+    # "Yes" in the middle of an explanation is listening; at the end of a question it is the answer. After a goodbye it
+    # is neither.
+    answers = state.hangup is None and in_last_sentence(state, turn, index)
+    return answers or not is_backchannel(text, backchannels)
+
+
 def spoken_around(state: CallState, turn: int, index: int) -> str:
     """That sentence of the agent and the one before it: an echo is up to 300 ms late."""
     found = state.turns.get(turn)
