@@ -450,6 +450,24 @@ async def test_a_call_that_ends_under_the_script(app: Any, carrier: Carrier, pla
         await carrier.call(plan, Caller(script))
 
 
+async def test_the_agent_may_hang_up_right_after_its_last_words(
+    app: Any, carrier: Carrier, plan: CallPlan, make_tone: Tone
+) -> None:
+    async def agent(socket: Any) -> None:
+        await socket.next("start")
+        await socket.media(make_tone(300))
+        await socket.mark("goodbye")
+        await socket.next("mark")
+
+    async def script(caller: Caller) -> None:
+        await caller.listen(may_hang_up=True)
+        await caller.expect_hangup()
+
+    app.agents = [agent]
+    result = await carrier.call(plan, Caller(script))
+    assert result.ended_by == "application"
+
+
 async def test_the_time_limit(app: Any, carrier: Carrier, plan: CallPlan) -> None:
     result = await carrier.call(replace(plan, time_limit_s=0.2), Caller(until_hangup))
     assert result.ended_by == "carrier"

@@ -92,13 +92,22 @@ class Caller:
         """The position on the recording."""
         return self._handset.recording.frames * FRAME_MS
 
-    async def listen(self, *, quiet_ms: int = QUIET_MS, timeout_s: float = 20.0) -> Span:
-        """Until the agent has spoken, and was silent for ``quiet_ms``. Returns where it spoke."""
+    async def listen(
+        self, *, quiet_ms: int = QUIET_MS, timeout_s: float = 20.0, may_hang_up: bool = False
+    ) -> Span:
+        """Until the agent has spoken, and was silent for ``quiet_ms``. Returns where it spoke.
+
+        ``may_hang_up``: what it says may be its last words; the call may end right after them.
+        """
         ear, since = self._handset.ear, self._since
         await self._until(lambda: ear.last_frame >= since, timeout_s, "waits for the agent to speak")
         first = max(ear.first_frame, since)
         media_ms = self._first_media_ms()
-        await self._until(lambda: ear.silence_ms >= quiet_ms, 120.0, "waits for the agent to finish")
+        try:
+            doing = "waits for the agent to finish"
+            await self._until(lambda: ear.silence_ms >= quiet_ms, 120.0, doing, survive=may_hang_up)
+        except LineEnded:
+            pass  # hung up on, as it may be
         speech = Span(first * FRAME_MS, (ear.last_frame + 1) * FRAME_MS)
         if self._answered is not None:
             response_ms = (first - self._answered.last_frame) * FRAME_MS

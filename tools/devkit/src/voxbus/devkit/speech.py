@@ -51,6 +51,11 @@ def speak(text: str, *, voice: str = VOICE, rate: int = 160, pitch: int = 50) ->
     return Speech(text, _prepare(np.frombuffer(done.stdout[4:], dtype="<i2").astype(np.int16), hz))
 
 
+def hum(*, voice: str = VOICE) -> Speech:
+    """“mm-hm” of half a second, as people say it over somebody who speaks: at 0.7 s it would be an interruption."""
+    return speak("mm-hm", voice=voice, rate=260)
+
+
 @functools.cache
 def load(path: Path, text: str = "") -> Speech:
     """A 16-bit WAV file of any rate; of several channels the first."""

@@ -6,12 +6,13 @@ import argparse
 import asyncio
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from voxbus.devkit.caller import Caller, ScriptFailed
 from voxbus.devkit.carrier import Call, CallPlan, Carrier, LineQuality, Route
 from voxbus.devkit.commands.up import gateway_port
-from voxbus.devkit.speech import Speech, load, speak
+from voxbus.devkit.speech import Speech, hum, load, speak
 
 Step = tuple[str, str]
 
@@ -80,8 +81,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 async def _call(plan: CallPlan, steps: Sequence[Step], record: Path | None) -> int:
     spoken = {text: _speech(text) for what, text in steps if what in ("say", "interrupt")}
-    hum = speak("mm hmm")
-    caller = Caller(lambda caller: _take(caller, steps, spoken, hum))
+    caller = Caller(lambda caller: _take(caller, steps, spoken))
     failed = ""
     async with Carrier() as carrier:
         call = carrier.prepare(plan)
@@ -99,25 +99,25 @@ async def _call(plan: CallPlan, steps: Sequence[Step], record: Path | None) -> i
     return 1 if failed or problems else 0
 
 
-async def _take(caller: Caller, steps: Sequence[Step], spoken: dict[str, Speech], hum: Speech) -> None:
+async def _take(caller: Caller, steps: Sequence[Step], spoken: dict[str, Speech]) -> None:
     await caller.listen()
-    for what, value in steps:
+    for (what, value), (then, _) in pairwise([*steps, ("", "")]):
         match what:
-            case "say":
-                await caller.say(spoken[value])
-                await caller.listen()
-            case "interrupt":
-                await caller.interrupt(spoken[value])
-                await caller.listen()
-            case "mm_hm":
-                await caller.mm_hm(hum)
-            case "press":
-                await caller.press(value)
-                await caller.listen()
             case "wait":
                 await caller.wait(int(value))
-            case _:
+                continue
+            case "until_hangup":
                 await caller.expect_hangup(timeout_s=float(value))
+                continue
+            case "say":
+                await caller.say(spoken[value])
+            case "interrupt":
+                await caller.interrupt(spoken[value])
+            case "mm_hm":
+                await caller.mm_hm(hum())
+            case _:
+                await caller.press(value)
+        await caller.listen(may_hang_up=then == "until_hangup")
 
 
 CLOSED_BY_US = 31921

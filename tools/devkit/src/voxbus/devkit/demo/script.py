@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 
 from voxbus.devkit.caller import Caller
-from voxbus.devkit.speech import Speech, speak
+from voxbus.devkit.speech import Speech, hum, speak
 
 #: The turns of the call, by what happens in them: docs and checks speak of them by name.
 LONG_ANSWER, OFFER, BOOKED = 2, 3, 4
@@ -29,8 +29,6 @@ _HUM_AFTER_MS = 5200
 _INTERRUPT_AFTER_MS = 5000
 #: Where a killed worker may leave a hole in a reply, its end is not yet the end.
 _PATIENCE_MS = 2000
-#: A hum takes half a second; after 0.7 s of speech over the agent it counts as meant.
-_HUM_RATE = 260
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def rehearse(seed: int) -> Lines:
     chance = random.Random(seed)
     voice, day, hour = chance.choice(_VOICES), chance.choice(_DAYS), chance.choice(_HOURS)
     return Lines(
-        hum=speak("mm-hm", voice=voice, rate=_HUM_RATE),
+        hum=hum(voice=voice),
         ask=speak("what should i bring", voice=voice),
         move=speak(f"i'd like to move it to {day} at {hour}", voice=voice),
         leave=speak("no thank you goodbye", voice=voice),
