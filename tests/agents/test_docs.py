@@ -11,8 +11,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "agents.md"
 HEAD = "name: pizza\nprompt: You sell pizza.\nlines: {greeting: Hello.}\n"
 
 
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
 def test_the_example_is_an_agent() -> None:
-    example = re.search(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    assert example is not None
-    agent = parse_agent(HEAD + example[1], "docs/agents.md")
+    agent = parse_agent(HEAD + EXAMPLES[0], "docs/agents.md")
     assert [intent.name for intent in agent.dialogue.intents] == ["ordered", "order"]
+
+
+def test_the_intents_for_a_screener_are_intents() -> None:
+    agent = parse_agent(f"{HEAD}dialogue:\n{EXAMPLES[1]}", "docs/agents.md")
+    assert [intent.screener for intent in agent.dialogue.intents] == ["answer", "wait"]

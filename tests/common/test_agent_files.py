@@ -87,6 +87,10 @@ def test_resolve_names_a_missing_variable() -> None:
         (("{action: transfer_call, target: desk}", "{}"), "dialogue.intents.yes.reply: says nothing and does nothing"),
         (("expect: picked", "remember: {bokked: x}"), "reply.remember.bokked: not in dialogue.memory"),
         (("name: yes", "name: pick"), "dialogue.intents.pick: two intents have this name"),
+        (("phrases: [<yes>]", "keys: ['1'], screener: wait"), "intents.yes.screener: a screener speaks"),
+        (("name: pick", "name: pick, screener: answer"), "pick.reply.say: a screener is answered before {day} is"),
+        (("name: yes", "name: yes, screener: answer"), "intents.yes.reply.say: is the answer to a screener"),
+        (("name: yes", "name: yes, screener: maybe"), "screener: Input should be '', 'answer' or 'wait'"),
     ],
 )  # fmt: skip
 def test_errors_name_the_file_the_field_and_the_way_out(change: tuple[str, str], complaint: str) -> None:

@@ -51,6 +51,24 @@ async def test_an_outbound_callee_speaks_first(
     assert call.of(Sentence)[0].turn == 1
 
 
+async def test_a_screener_is_answered_and_the_person_behind_it_greeted(
+    call: Call, reminder: Agent, start_worker: StartWorker
+) -> None:
+    await start_worker()
+    await call.start(reminder, inbound=False)
+    await call.say("who is calling please", turn=1)
+    await call.reply_to(1)
+    assert "calling about an appointment" in " ".join(call.said(1))
+    await call.say("please hold", turn=2)
+    assert (await call.reply_to(2)).sentences == 0
+    await call.say("", turn=3, ended_by="no_words")
+    await call.reply_to(3)
+    assert tuple(call.said(3)) == spoken(reminder.lines.greeting)
+    await call.say("yes", turn=4)
+    await call.reply_to(4)
+    assert "You are confirmed" in " ".join(call.said(4))
+
+
 async def test_a_scripted_conversation(call: Call, reminder: Agent, start_worker: StartWorker) -> None:
     await start_worker()
     await call.start(reminder)

@@ -86,6 +86,18 @@ async def test_a_greeting_is_finished_by_another_worker(
     assert tuple(call.said(1)) == spoken(reminder.lines.greeting)
 
 
+async def test_the_greeting_of_a_callee_is_finished_by_another_worker(
+    call: Call, reminder: Agent, start_worker: StartWorker
+) -> None:
+    greeting = spoken(reminder.lines.greeting)
+    await call.start(reminder, inbound=False)
+    await call.say("", 1, ended_by="no_words")
+    await call.add(Sentence, turn=1, index=0, text=greeting[0], voice=reminder.voice)
+    await start_worker()
+    assert (await call.reply_to(1)).sentences == len(greeting)
+    assert tuple(call.said(1)) == greeting
+
+
 @pytest.fixture
 async def dying(
     call: Call, talker: Agent, chat: ChatServer, start_process: StartProcess

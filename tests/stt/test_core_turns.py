@@ -321,6 +321,36 @@ def test_a_callee_who_says_nothing_is_greeted() -> None:
     assert [(u.turn, u.ended_by) for u in line.silence(128).utterances] == [(1, "no_input")]
 
 
+@pytest.mark.parametrize("words", ["", "yes"])
+def test_a_callee_who_says_hello_ends_the_first_turn_with_it(words: str) -> None:
+    line = Line("outbound").silence(1280).speech(480, words).silence(640)
+    assert [(u.turn, u.text) for u in line.utterances] == [(1, words)]
+    assert line.silence(6000).utterances[1:] == []
+
+
+def test_a_callee_who_begins_to_speak_as_the_silence_ends_is_greeted_once() -> None:
+    line = Line("outbound").silence(1536).speech(480).silence(640)
+    assert [(u.turn, u.attempt, u.ended_by) for u in line.utterances] == [
+        (1, 0, "no_input"),
+        (1, 1, "no_words"),
+    ]
+    assert len(line.all(ev.UtteranceWithdrawn)) == 1
+
+
+def test_a_hello_over_the_greeting_is_no_turn() -> None:
+    line = Line("outbound").silence(1568).agent_says(1, "Hello.", "This is a test.").speech(480).silence(640)
+    assert [u.ended_by for u in line.utterances] == ["no_input"]
+    assert [b.turn for b in line.backchannels] == [1]
+
+
+def test_the_hello_is_the_first_turn_for_the_next_holder_too() -> None:
+    line = Line("outbound").silence(320).speech(480)
+    line.taken_over().replay(0).silence(320).speech(480).silence(640)
+    assert [(u.turn, u.attempt) for u in line.utterances] == [(1, 0)]
+    line.taken_over().replay(512).speech(288).silence(3000)
+    assert line.utterances == []
+
+
 def test_who_is_hung_up_on_is_not_asked_again() -> None:
     line = Line().agent_says(1, "Goodbye.").silence(64).agent_heard(1, 1)
     line.log(ev.HangupRequested(call=SID, turn=1, reason="goodbye"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from voxbus.common import jsgf
 from voxbus.common.agent_texts import PLACEHOLDER, own_names, texts
-from voxbus.common.agents import Agent, Reply
+from voxbus.common.agents import Agent, Intent, Reply
 from voxbus.common.errors import AgentError
 
 
@@ -61,6 +61,21 @@ def _dialogue_problems(agent: Agent, grammar: jsgf.Grammar) -> Iterator[tuple[st
             except AgentError as error:
                 yield f"{at}.phrases", f"{phrase!r}: {error}"
         yield from _reply_problems(agent, f"{at}.reply", intent.reply)
+        yield from _screener_problems(agent, at, intent)
+
+
+def _screener_problems(agent: Agent, at: str, intent: Intent) -> Iterator[tuple[str, str]]:
+    """A screener is answered before anything was said: what the reply needs must be known by then."""
+    if not intent.screener:
+        return
+    if not intent.phrases:
+        yield f"{at}.screener", "a screener speaks; give the intent phrases"
+    if intent.screener == "answer":
+        if not intent.reply.say:
+            yield f"{at}.reply.say", "is the answer to a screener; say who calls, and why"
+        for name in PLACEHOLDER.findall(intent.reply.say):
+            if name in agent.dialogue.slots:
+                yield f"{at}.reply.say", f"a screener is answered before {{{name}}} is known; use a variable"
 
 
 def _reply_problems(agent: Agent, at: str, reply: Reply) -> Iterator[tuple[str, str]]:

@@ -72,12 +72,16 @@ class Intent(Definition):
     ``phrases`` are JSGF expansions over the rules of ``grammar`` (``<yes>``, ``<move> to <day>``); a rule that
     is a slot keeps its words. ``keys`` are digits pressed. ``state``: the states in which the intent counts, empty =
     all. In a state its own intents win over those for all; among equals the first.
+
+    ``screener``: what a call screener says too, who picks up when we call. Before the greeting, ``answer``: it asks who
+    calls and why, this reply answers, and the greeting waits. ``wait``: it puts us through, and nothing is said.
     """
 
     name: str
     phrases: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
+    screener: Literal["", "answer", "wait"] = ""
     reply: Reply
 
 

@@ -61,6 +61,12 @@ class Grammar:
                 return dict(slots)
         return None
 
+    def within(self, node: Node, words: tuple[str, ...]) -> bool:
+        """Whether some of ``words``, in a row, are a phrase of ``node``."""
+        return any(
+            end > at for at in range(len(words)) for end, _ in self._ends(node, words, at, frozenset())
+        )
+
     def phrases(self, node: Node) -> Iterator[str]:
         """Every phrase of ``node``; there may be very many of them."""
         match node:

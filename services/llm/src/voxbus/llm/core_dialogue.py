@@ -91,6 +91,17 @@ def _match(agent: Agent, intent: Intent, said: Said, words: tuple[str, ...]) -> 
     return None
 
 
+def contains(agent: Agent, intent: Intent, text: str) -> bool:
+    """Whether a phrase of the intent is somewhere in ``text``."""
+    words, grammar = normalize(text), _grammar(agent.grammar)
+    return any(grammar.within(_expansion(agent.grammar, phrase), words) for phrase in intent.phrases)
+
+
+def first_line(agent: Agent, intent: Intent) -> str:
+    """What the intent says before anything was said: memory has its first values, slots have none."""
+    return _fill(intent.reply.say, agent.dialogue.memory)
+
+
 def _values(dialogue: Dialogue, slots: Mapping[str, str]) -> dict[str, str]:
     return {name: dialogue.slots[name].get(words, words) for name, words in slots.items()}
 

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from voxbus.common.events import Utterance
 from voxbus.common.fold import CallState, TurnState
 from voxbus.llm.core_dialogue import Said
+from voxbus.llm.core_opening import opening
 
 #: Messages of history; older ones are forgotten. The system prompt does not count.
 HISTORY: Final = 40
@@ -48,11 +49,15 @@ def messages(state: CallState, turn: int, *, published: Sequence[str] = ()) -> t
 
 
 def conversation(state: CallState, turn: int) -> tuple[Said, ...]:
-    """Everything that the caller said, up to ``turn``: what the scripted dialogue replays."""
+    """Everything that the caller said, up to ``turn``: what the scripted dialogue replays.
+
+    Not what the greeting answered: "yes?" on the telephone agrees to nothing.
+    """
+    before = opening(state)
     return tuple(
         Said(utterance.text, keys=utterance.ended_by == "dtmf")
         for utterance in state.utterances()
-        if utterance.turn <= turn and utterance.text
+        if utterance.turn <= turn and utterance.text and utterance.turn not in before
     )
 
 
@@ -105,9 +110,9 @@ def _words(text: str) -> list[str]:
 
 
 def silences(state: CallState, turn: int, ended_by: Literal["no_input", "no_words"]) -> int:
-    """How many turns in a row before ``turn`` ended that way: the caller's last words were before them."""
-    count = 0
-    for utterance in reversed([u for u in state.utterances() if u.turn < turn]):
+    """How many turns in a row before ``turn`` ended that way. What the greeting answered does not count."""
+    count, before = 0, opening(state)
+    for utterance in reversed([u for u in state.utterances() if u.turn < turn and u.turn not in before]):
         if _kind(utterance) != ended_by:
             break
         count += 1

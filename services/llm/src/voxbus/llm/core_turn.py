@@ -7,7 +7,7 @@ not in the fold (void), withdrawn, superseded   nothing
 its reply has ended already                     nothing
 started, inbound                                the greeting, 250 ms after the event
 started, outbound                               nothing: the callee speaks first
-utterance 1 of an outbound call                 the greeting
+first utterances of an outbound call            the greeting, and what precedes it: see core_opening
 backchannel                                     nothing
 time limit                                      goodbye, hang up
 nobody spoke, for the first and second time     the agent's no_input lines
@@ -26,6 +26,7 @@ from voxbus.common.agents import Agent
 from voxbus.common.events import Started, Utterance
 from voxbus.common.fold import CallState
 from voxbus.llm.core_messages import silences
+from voxbus.llm.core_opening import introduction, opening
 
 MAX_AGE_S: Final = 15.0
 #: So that the first word is not lost while the line opens.
@@ -100,8 +101,13 @@ def _answer(job: Utterance, state: CallState, agent: Agent) -> Decision:
     say = Say(job.turn, job.attempt, "")
     if job.ended_by == "time_limit":
         return _with(say, agent.lines.goodbye, "time_limit")
-    if job.turn == 1 and state.started is not None and state.started.direction == "outbound":
-        return _with(say, agent.lines.greeting)
+    match opening(state).get(job.turn):
+        case "greet":
+            return _with(say, agent.lines.greeting)
+        case "answer":
+            return _with(say, introduction(agent, job.text))
+        case "wait":
+            return say
     if job.text:
         return Ask(job.turn, job.attempt, final=turn.confirmed)
     if job.ended_by != "no_input":
