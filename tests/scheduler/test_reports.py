@@ -73,6 +73,17 @@ async def test_a_report_of_our_call_is_kept_with_it(client: Client, carrier_api:
     assert (await client.call(call_id))["report"] == json.loads(sent)
 
 
+async def test_the_report_of_a_call_in_is_shown_as_it_came(client: Client) -> None:
+    sent = report(later={"x": 1})
+    await post(client, sent)
+    answer = await client.http.get(f"/v1/reports/{SID}")
+    assert (answer.status_code, answer.content) == (200, sent)
+    answer = await client.http.get(f"/v1/reports/CA{'b' * 32}")
+    assert (answer.status_code, answer.json()["error"]) == (404, "unknown_report")
+    answer = await client.http.get(f"/v1/reports/{SID}", headers={"authorization": "Bearer guess"})
+    assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
+
+
 @pytest.mark.parametrize("secret", [b"new-shared", b"old-shared"])
 async def test_either_secret_signs(client: Client, secret: bytes) -> None:
     assert (await post(client, report(), secret=secret)).status_code == 200

@@ -93,6 +93,14 @@ def make_app(orders: Orders, reports: Reports, not_ready: Callable[[], str]) -> 
         new = await reports.take(body, headers.get(signing.TIMESTAMP), headers.get(signing.SIGNATURE))
         return {"status": "stored" if new else "already stored"}
 
+    @app.get("/v1/reports/{call_sid}")
+    async def get_report(request: Request, call_sid: str) -> Response:
+        check_bearer(request, secret)
+        report = await orders.book.report(call_sid)
+        if report is None:
+            raise Refused(404, "unknown_report", "no report of this call has come")
+        return Response(report.body, media_type="application/json")  # as it was signed
+
     @app.get("/health")
     async def health() -> Response:
         return PlainTextResponse("OK")

@@ -91,6 +91,11 @@ class Book:
                 select(Call.id).where((Call.id == session_id) | (Call.call_sid == call_sid)).limit(1)
             )
 
+    async def report(self, call_sid: str) -> Report | None:
+        """Of any call, ordered here or not."""
+        async with self._session() as session:
+            return await session.get(Report, call_sid)
+
     async def keep_report(self, call_sid: str, call_id: str | None, body: str, now_s: float) -> bool:
         """False when there is one already: the first one stays."""
         report = Report(call_sid=call_sid, call_id=call_id, body=body, received_at_s=now_s)
