@@ -15,7 +15,7 @@ help: ## what there is to make
 
 setup: $(SYNCED) ## install everything into .venv
 
-demo: $(SYNCED) ## a whole call on this machine, no keys; its recording lands in var/demo
+demo: $(SYNCED) ## two whole calls on this machine, no keys; their recordings land in var/demo
 	$(UV) run --no-sync $(DOTENV) voxbus demo $(ARGS)
 
 up: $(SYNCED) ## NATS and all services on this machine, with the variables of .env; ctrl-C drains

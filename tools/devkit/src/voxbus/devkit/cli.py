@@ -11,7 +11,7 @@ from collections.abc import Sequence
 #: Name, module, help. Each module has ``add_arguments(parser)`` and ``main(arguments) -> exit status``; only the one
 #: that was asked for is imported, for together they take seconds.
 COMMANDS = (
-    ("demo", "voxbus.devkit.demo.command", "a whole call on this machine, explained"),
+    ("demo", "voxbus.devkit.demo.command", "whole calls on this machine, in and out, explained"),
     ("up", "voxbus.devkit.commands.up", "run NATS and all services on this machine"),
     ("call", "voxbus.devkit.commands.call", "place one call through the simulated carrier"),
     ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),

@@ -1,1 +1,1 @@
-"""The demo: one real call, measured from both ends, and the page that shows it."""
+"""The demo: real calls, in and out, measured from both ends, and the pages that show them."""

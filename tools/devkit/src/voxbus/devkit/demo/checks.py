@@ -20,36 +20,65 @@ KILLED: dict[Moment, str] = {
 }
 ACTIVE_DBFS = (-22.0, -18.0)
 PEAK_DBFS = -3.0
-TURNS = 3
+TURNS, TURNS_OUT = 3, 2
 #: Two frames. A simulator that is later than this makes every latency look worse than it is.
 _BUSY_MS = 40
 
 
 def check(summary: Summary, facts: CarrierFacts, moments: Sequence[Moment]) -> list[Check]:
-    """``moments``: those at which a worker has to have been killed."""
+    """Of the call in. ``moments``: those at which a worker has to have been killed."""
     return [
-        *_conversation(summary, facts),
+        *_conversation(summary, facts, TURNS),
         *_over_the_agent(summary, facts),
         *_keys(summary, facts),
         *_kills(summary, moments),
         *_goodbye(summary),
         *_sound(summary),
-        _check("no protocol warnings", not summary.warnings, "; ".join(summary.warnings) or "none", "none"),
+        _warnings(summary),
     ]
 
 
-def says(summary: Summary, turn: int, words: str) -> Check:
-    """Whether the caller got what was asked for: ``words`` (lower case) are in the reply of the turn."""
+def check_out(summary: Summary, facts: CarrierFacts) -> list[Check]:
+    """Of the call out."""
+    return [
+        *_hello(summary, facts),
+        *_conversation(summary, facts, TURNS_OUT),
+        *_goodbye(summary),
+        *_sound(summary),
+        _warnings(summary),
+        *_order(summary),
+    ]
+
+
+def reported(summary: Summary) -> Check:
+    """Whether the signed report arrived, and says that there was a conversation."""
+    seen = f"{'delivered' if summary.report_delivered else 'not delivered'}, stored as {summary.outcome or 'nothing'}"
+    ok = summary.report_delivered and summary.outcome == "completed"
+    return _check("the signed report is stored at the scheduler", ok, seen, "delivered, stored as completed")
+
+
+def says(summary: Summary, turn: int, words: str, name: str = "what was asked for is done") -> Check:
+    """Whether ``words`` (lower case) are in the reply of the turn."""
     heard = " ".join(s.heard for m in summary.turns if m.turn.number == turn for s in m.turn.sentences)
     seen, expected = f"“{heard}”", f"“{words}” in turn {turn}"
-    return _check("what was asked for is done", bool(words) and words in heard.lower(), seen, expected)
+    return _check(name, bool(words) and words in heard.lower(), seen, expected)
 
 
 def _check(name: str, passed: bool, seen: str, expected: str) -> Check:
     return Check(name, passed, seen if passed else f"expected {expected}; seen: {seen}")
 
 
-def _conversation(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
+def _hello(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
+    hello = facts.said[0] if facts.said else None
+    agent_ms = summary.turns[0].first_sound_ms if summary.turns else None
+    seen = f"“{hello.text}” until {_ms(hello.end_ms)}" if hello else "no hello"
+    ok = hello is not None and agent_ms is not None and hello.end_ms <= agent_ms
+    yield _check(
+        "the callee speaks first", ok, seen, f"a hello that is over when the agent speaks, at {_ms(agent_ms)}"
+    )
+
+
+def _conversation(summary: Summary, facts: CarrierFacts, turns: int) -> Iterator[Check]:
     first = summary.turns[0] if summary.turns else None
     greeted = (
         first is not None and first.turn.cause == "greeting" and all(s.complete for s in first.turn.sentences)
@@ -66,13 +95,16 @@ def _conversation(summary: Summary, facts: CarrierFacts) -> Iterator[Check]:
     ]
     middle = summary.median_voice_to_voice_ms()
     yield _check(
-        f"at least {TURNS} turns answered",
-        len(answered) >= TURNS,
+        f"at least {turns} turns answered",
+        len(answered) >= turns,
         f"{len(answered)}, voice to voice {_ms(middle)} in the middle",
-        f"{TURNS} or more",
+        f"{turns} or more",
     )
 
-    meant = [_words(said.text) for said in facts.said if said.purpose != "backchannel"]
+    # A hello before the agent's first word needs no words: it is answered with the greeting.
+    began_ms = first.first_sound_ms if first is not None and first.first_sound_ms is not None else 0.0
+    asked = [said for said in facts.said if said.start_ms >= began_ms]
+    meant = [_words(said.text) for said in asked if said.purpose != "backchannel"]
     understood = [
         _words(t.turn.caller.text) for t in summary.turns if t.turn.caller and t.turn.cause == "speech"
     ]
@@ -142,6 +174,18 @@ def _sound(summary: Summary) -> Iterator[Check]:
         low <= active <= high and peak <= PEAK_DBFS,
         f"{active:.1f} dBFS, peak {peak:.1f}",
         f"{low:.0f} to {high:.0f} dBFS, peak {PEAK_DBFS:.0f} at most",
+    )
+
+
+def _warnings(summary: Summary) -> Check:
+    return _check("no protocol warnings", not summary.warnings, "; ".join(summary.warnings) or "none", "none")
+
+
+def _order(summary: Summary) -> Iterator[Check]:
+    steps = [step.state for step in summary.order.steps] if summary.order else []
+    ok = steps.count("dialling") == 1 and steps[-1:] == ["completed"]
+    yield _check(
+        "dialled once, and followed to its end", ok, ", ".join(steps), "one dialling, then completed"
     )
 
 

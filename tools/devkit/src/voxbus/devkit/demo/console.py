@@ -8,13 +8,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from voxbus.common.events import Dtmf, Ended, Heard, Interrupted, ReplyEnded, Sentence, Stored, Utterance
+from voxbus.common.events import (
+    Dtmf,
+    Ended,
+    Heard,
+    Interrupted,
+    ReplyEnded,
+    ReportDelivered,
+    ReportLost,
+    Sentence,
+    Stored,
+    Utterance,
+)
 from voxbus.common.fold import CallState
 from voxbus.devkit.demo.measure import MeasuredTurn
 from voxbus.devkit.demo.summary import Check, Summary
 
 _INDENT = 18  # clock and speaker
-_CODES = {"bold": "1", "dim": "2", "caller": "33", "agent": "36", "good": "32", "bad": "31"}
+_CODES = {"bold": "1", "dim": "2", "caller": "33", "callee": "33", "agent": "36", "good": "32", "bad": "31"}
 
 
 @dataclass(frozen=True)
@@ -61,24 +72,28 @@ class LiveTranscript:
     def lines(self, stored: Stored) -> list[str]:
         if not self._state.apply(stored):
             return []
-        event = stored.event
+        event, who = stored.event, self._who
         # A call that fails early may end without having started.
         at_s = stored.time_s - (self._state.started_s or stored.time_s)
         match event:
             case Utterance(backchannel=True):
-                return self.say(at_s, "caller", event.text, note="a hum, the agent goes on")
+                return self.say(at_s, who, event.text, note="a hum, the agent goes on")
             case Utterance(ended_by="dtmf"):
                 return []  # each key was shown when it was pressed
             case Utterance(final=True) if event.text:
-                return self.say(at_s, "caller", event.text)
+                return self.say(at_s, who, event.text)
             case Utterance(final=True):
-                return self.say(at_s, "caller", "", note="no words")
+                return self.say(at_s, who, "", note="speaks first" if event.turn == 1 else "no words")
             case Heard() if event.text or event.complete:
                 return self._heard(at_s, event)
             case Interrupted():
                 return self.say(at_s, "", "", note="interrupted")
             case Dtmf():
-                return self.say(at_s, "caller", "", note=f"presses {event.digit}")
+                return self.say(at_s, who, "", note=f"presses {event.digit}")
+            case ReportDelivered():
+                return self.say(at_s, "", "", note="signed report delivered")
+            case ReportLost():
+                return self.say(at_s, "", "", note=f"report lost: {event.error}", alarm=True)
             case Ended():
                 return self.say(at_s, "", "", note=f"call ended: {event.reason.replace('_', ' ')}")
             case Sentence(fallback=True):
@@ -87,6 +102,11 @@ class LiveTranscript:
                 return self.say(at_s, "", "", note=f"another worker finished turn {event.turn}")
             case _:
                 return []
+
+    @property
+    def _who(self) -> str:
+        started = self._state.started
+        return "callee" if started is not None and started.direction == "outbound" else "caller"
 
     def say(self, at_s: float, who: str, text: str, *, note: str = "", alarm: bool = False) -> list[str]:
         """A line of the transcript, folded under its own text. ``note``: what happened rather than what was said."""
@@ -151,7 +171,8 @@ def _cells(texts: Iterable[str], widths: Iterable[int]) -> str:
 
 def _title(measured: MeasuredTurn, room: int, style: Style) -> str:
     turn = measured.turn
-    caused = turn.cause if turn.caller is None or turn.cause == "silence" else turn.caller.text or "no words"
+    named = turn.caller is None or turn.cause in ("greeting", "silence")
+    caused = turn.cause if turn.caller is None or named else turn.caller.text or "no words"
     title = f"{turn.number} {'key ' if turn.cause == 'keys' else ''}{caused}"
     more = "…" if style.unicode else "..."
     return title if len(title) <= room else title[: room - len(more)] + more
@@ -174,6 +195,9 @@ def _highlights(summary: Summary, style: Style) -> Iterator[str]:
         yield from _fact(
             "interruption", f"silent {cut.stopped_ms:.0f} ms after the caller's first sound", style
         )
+    if summary.order is not None:
+        steps = ", ".join(f"{s.state.replace('_', ' ')} {s.at_ms / 1000:.1f} s" for s in summary.order.steps)
+        yield from _fact("order", steps, style)
     for kill in summary.kills:
         moment = {"first_word": "before its first word", "mid_reply": "in mid-reply"}[kill.moment]
         usual = f"{kill.silence_ms:.0f} ms where {kill.usual_ms:.0f} ms are usual"

@@ -59,6 +59,23 @@ class CarrierFacts:
     late_ms: float = 0.0
 
 
+@dataclass(frozen=True)
+class Step:
+    """``at_ms``: since the order was taken."""
+
+    state: str
+    at_ms: float
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the scheduler knows of a call that it was asked to place: how it stands, and how it came there."""
+
+    to: str
+    state: str
+    steps: tuple[Step, ...]
+
+
 def facts_of(result: CallResult, caller: Caller) -> CarrierFacts:
     """From a call of the simulator and the script that held it."""
     last = result.verbs[-1] if result.verbs and result.ended_by == "application" else None

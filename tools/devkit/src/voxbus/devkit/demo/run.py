@@ -1,37 +1,34 @@
-"""The demo, from nothing to the page: starts everything, places one call, kills workers in it, measures, reports."""
+"""The demo, from nothing to the pages: starts everything, holds the calls one after the other, measures, reports."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import sys
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+import httpx
 
 from voxbus.common.bus import Bus, BusConfig
-from voxbus.devkit.carrier import CallPlan, LineQuality, Route
-from voxbus.devkit.demo.checks import check, says
-from voxbus.devkit.demo.console import LiveTranscript, Style, report
-from voxbus.devkit.demo.facts import Moment
+from voxbus.devkit.carrier import Exchange, RestApi
+from voxbus.devkit.demo import callee, inbound, outbound, script
+from voxbus.devkit.demo.console import Style, report
 from voxbus.devkit.demo.listen import Speakers
-from voxbus.devkit.demo.page import render
-from voxbus.devkit.demo.performance import Outcome, Performance
-from voxbus.devkit.demo.recording import read
-from voxbus.devkit.demo.script import BOOKED, OFFER, rehearse
-from voxbus.devkit.demo.summary import Check, Summary, summarize
+from voxbus.devkit.demo.office import Office
+from voxbus.devkit.demo.result import Result
+from voxbus.devkit.demo.rig import PUBLIC_URL, Rig
 from voxbus.devkit.stack import Stack
 
-#: What the carrier calls. Its route leads to the gateway's own port, as a tunnel or a load balancer would.
-PUBLIC_URL = "https://demo.voxbus.test"
-
-#: Whatever the environment says: the script is one for this agent, and needs no keys. The model makes 50 tokens a
+#: Whatever the environment says: the scripts are for this agent, and need no keys. The model makes 50 tokens a
 #: second, so that there is a middle of a reply to be killed in.
 EMBEDDED = {
-    "PERSONA": "appointment_reminder",
+    "PERSONA": callee.AGENT,
     "STT_PROVIDER": "pocketsphinx",
     "LLM_PROVIDER": "scripted",
     "LLM_FALLBACK": "",
@@ -39,95 +36,93 @@ EMBEDDED = {
     "SCRIPTED_TOKEN_DELAY_MS": "20",
 }
 
-KILLS: dict[int, Moment] = {OFFER: "first_word", BOOKED: "mid_reply"}
-
-#: Every turn has a worker left, even where a killed one's successor takes its time to start.
-LLM_WORKERS = len(KILLS) + 1
-#: A quiet room. No telephone is silent to the last bit, and a detector of speech that never hears a room is slower.
-NOISE_DBFS = -60.0
-_CALL_LIMIT_S = 80.0
-
 PASSED, FAILED = 0, 1
 
 
 @dataclass(frozen=True)
 class Options:
-    """``seed``: the caller's voice, and the day and hour it asks for. ``keep``: the services' logs and the store of
-    NATS stay beside the recording. ``listen``: plays the call while it lasts."""
+    """``seed``: the voices of caller and callee, and the days and hours that they speak of. ``keep``: the services'
+    logs, the scheduler's database and the store of NATS stay. ``listen``: plays the calls while they last."""
 
+    inbound: bool = True
+    outbound: bool = True
     seed: int = 1
     keep: bool = False
     listen: bool = False
     directory: Path = Path("var/demo")
+
+    @property
+    def llm_workers(self) -> int:
+        return inbound.LLM_WORKERS if self.inbound else 1
+
+
+class Act(NamedTuple):
+    """``rehearse`` synthesizes ahead what will be said; ``play`` holds the call."""
+
+    title: str
+    rehearse: Callable[[int], object]
+    play: Callable[[Rig], Awaitable[Result]]
+
+
+CALL_IN = Act("A call in: somebody rings the agent", script.rehearse, inbound.call_in)
+CALL_OUT = Act("A call out: the scheduler is asked to ring somebody", callee.rehearse, outbound.call_out)
 
 
 async def demo(options: Options) -> int:
     """Returns the exit status, ``PASSED`` only when everything happened that has to happen."""
     began_s = time.monotonic()
     style = Style.of(sys.stdout, dict(os.environ))
-    token, sid = secrets.token_hex(16), "CA" + secrets.token_hex(16)
-    directory = options.directory / sid
-    with contextlib.ExitStack() as open_things:
+    calls = "two whole calls" if options.inbound and options.outbound else "a whole call"
+    print(f"{style.paint('voxbus demo', 'bold')}: {calls} on this machine, no keys, no network\n")
+    services = f"nats, gateway, stt, {options.llm_workers} llm, tts, scheduler, reporter"
+    print(f"  starting {services} ...", end="", flush=True)
+    acts = [act for act, wanted in ((CALL_IN, options.inbound), (CALL_OUT, options.outbound)) if wanted]
+    # What was rehearsed once is kept: while a call lasts, the machine has other things to do.
+    rehearsals = (asyncio.to_thread(act.rehearse, options.seed) for act in acts)
+    rehearsing = asyncio.gather(*rehearsals)
+    results: list[Result] = []
+    async with rig(options, style) as ready:
+        print(f" ready in {time.monotonic() - began_s:.1f} s")
+        await rehearsing
+        for act in acts:
+            ready.say(f"\n{style.paint(act.title, 'bold')}\n")
+            results.append(await act.play(ready))
+            ready.say("")
+            for line in report(results[-1].summary, style):
+                ready.say(line)
+    print(f"\n  {time.monotonic() - began_s:.0f} s in all. Open the first of these:")
+    for result in results:
+        print("")
+        for path in result.write():
+            print(f"  {path}")
+    return PASSED if all(result.summary.passed for result in results) else FAILED
+
+
+@contextlib.asynccontextmanager
+async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
+    """Everything runs."""
+    async with contextlib.AsyncExitStack() as open_things:
         # First, so that what is missing for it shows before anything is started.
         speakers = open_things.enter_context(Speakers()) if options.listen else None
-        directory.mkdir(parents=True)
-        print(f"{style.paint('voxbus demo', 'bold')}: a whole call on this machine, no keys, no network\n")
-        print(f"  starting nats, gateway, stt, {LLM_WORKERS} llm, tts ...", end="", flush=True)
+        exchange = await open_things.enter_async_context(Exchange(auth_token=secrets.token_hex(16)))
+        carrier = await open_things.enter_async_context(RestApi(exchange))
         environment = {
-            "TWILIO_AUTH_TOKEN": token,
-            "PUBLIC_URL": PUBLIC_URL,
+            "TWILIO_AUTH_TOKEN": exchange.auth_token,
+            "TWILIO_ACCOUNT_SID": exchange.account_sid,
+            "TWILIO_FROM_NUMBER": callee.OUR_NUMBER,
+            "TWILIO_API_URL": carrier.url,
             "TWILIO_VALIDATE": "on",
+            "PUBLIC_URL": PUBLIC_URL,
             **EMBEDDED,
         }
-        stack = Stack(
-            counts={"llm": LLM_WORKERS},
-            env=environment,
-            directory=directory / "services" if options.keep else None,
-        )
-        lines = asyncio.create_task(asyncio.to_thread(rehearse, options.seed))
-        async with stack:
-            bus = await Bus.connect(BusConfig(url=stack.nats_url, name="demo"))
-            print(f" ready in {time.monotonic() - began_s:.1f} s\n")
-            plan = CallPlan(
-                voice_url=f"{PUBLIC_URL}/twilio/voice",
-                status_url=f"{PUBLIC_URL}/twilio/status",
-                auth_token=token,
-                call_sid=sid,
-                line=LineQuality(noise_dbfs=NOISE_DBFS, seed=options.seed),
-                time_limit_s=_CALL_LIMIT_S,
-                route=Route(PUBLIC_URL, stack.gateway_urls),
-            )
-            performance = Performance(stack, bus, LiveTranscript(style), _say, speakers)
-            try:
-                outcome = await performance.run(plan, await lines, KILLS, directory / "recording.wav")
-            finally:
-                await bus.close()
-    summary = _summary(outcome, directory, (await lines).booked)
-    _write(summary, directory)
-    _say("")
-    for line in report(summary, style):
-        _say(line)
-    _say(f"\n  {time.monotonic() - began_s:.0f} s in all. Open the first of these:\n")
-    for name in ("index.html", "recording.wav", "summary.json"):
-        _say(f"  {directory / name}")
-    return PASSED if summary.passed else FAILED
-
-
-def _summary(outcome: Outcome, directory: Path, booked: str) -> Summary:
-    summary = summarize(outcome.log, outcome.facts, read(directory / "recording.wav"), outcome.kills)
-    whole = Check("the call goes as scripted", not outcome.problem, outcome.problem or "to its end")
-    return summary.with_checks(
-        [whole, *check(summary, outcome.facts, list(KILLS.values())), says(summary, BOOKED, booked)]
-    )
-
-
-def _write(summary: Summary, directory: Path) -> None:
-    path = directory / "recording.wav"
-    page = render(summary, read(path), path.read_bytes())
-    (directory / "index.html").write_text(page, encoding="utf-8")
-    text = json.dumps(summary.as_json(), indent=2, ensure_ascii=False)
-    (directory / "summary.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+        kept = options.directory / f"services-{secrets.token_hex(4)}" if options.keep else None
+        counts = {"llm": options.llm_workers}
+        stack = await open_things.enter_async_context(Stack(counts=counts, env=environment, directory=kept))
+        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="demo"))
+        open_things.push_async_callback(bus.close)
+        bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
+        http = httpx.AsyncClient(base_url=stack.scheduler_url, headers=bearer, trust_env=False)
+        office = Office(await open_things.enter_async_context(http))
+        ready = Rig(stack, bus, exchange, office, style, options.seed, options.directory, speakers)
+        exchange.line, exchange.route = ready.line, ready.route
+        yield ready

@@ -62,7 +62,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Turn:
-    """One reply of the agent and what caused it. ``caller`` is None for the greeting."""
+    """One reply of the agent and what caused it. ``caller`` is None for the greeting of a call in."""
 
     number: int
     cause: Cause
@@ -98,7 +98,7 @@ def turns(log: Sequence[Stored], zero_s: float) -> tuple[Turn, ...]:
     return tuple(
         Turn(
             number=turn.number,
-            cause=_cause(turn.utterance),
+            cause=_cause(turn),
             caller=_caller(turn.utterance) if turn.utterance else None,
             sentences=tuple(
                 _sentence(s, heard_ms.get((turn.number, turn.attempt, index)), _held(kept, s.event))
@@ -112,9 +112,10 @@ def turns(log: Sequence[Stored], zero_s: float) -> tuple[Turn, ...]:
     )
 
 
-def _cause(utterance: Utterance | None) -> Cause:
-    if utterance is None:
-        return "greeting"
+def _cause(turn: TurnState) -> Cause:
+    utterance = turn.utterance
+    if turn.number == 1 or utterance is None:
+        return "greeting"  # of a call out: the answer to the callee's hello
     if utterance.ended_by == "dtmf":
         return "keys"
     return "silence" if utterance.ended_by in ("no_input", "time_limit") else "speech"

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from voxbus.common.audio import active_level_dbfs, peak_dbfs
-from voxbus.common.events import Dtmf, Paused, Stored
-from voxbus.devkit.demo.facts import CarrierFacts, Kill, Pressed
+from voxbus.common.events import Dtmf, Paused, ReportDelivered, Stored
+from voxbus.devkit.demo.facts import CarrierFacts, Kill, Order, Pressed
 from voxbus.devkit.demo.measure import (
     Backchannel,
     Interruption,
@@ -50,7 +50,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Summary:
+    """``report_delivered``: so says the log; ``outcome``: so says the report that the scheduler stored, empty when it
+    has none. ``order`` is None for a call in."""
+
     call: str
+    direction: str
     agent: str
     started_s: float
     duration_ms: float
@@ -65,6 +69,9 @@ class Summary:
     warnings: tuple[str, ...]
     simulator_late_ms: float
     levels: Levels
+    report_delivered: bool
+    outcome: str = ""
+    order: Order | None = None
     checks: tuple[Check, ...] = ()
 
     @property
@@ -98,6 +105,7 @@ def summarize(
     held = frozenset(e.turn for _, e in of_kind(log, Paused))
     return Summary(
         call=facts.call,
+        direction=state.started.direction if state.started else "",
         agent=state.started.agent.name if state.started else "",
         started_s=facts.zero_s,
         duration_ms=round(recording.duration_ms, 1),
@@ -116,6 +124,7 @@ def summarize(
             agent_peak_dbfs=_level(peak_dbfs(recording.agent)),
             caller_active_dbfs=_level(active_level_dbfs(recording.caller, recording.hz)),
         ),
+        report_delivered=isinstance(state.reported, ReportDelivered),
     )
 
 

@@ -30,4 +30,7 @@ const clock = (ms) => {
 };
 const number = (ms) => Math.round(ms).toLocaleString("en-US");
 const duration = (ms) => `${number(ms)} ms`;
+// Who is on the telephone: the carrier's recording has one lane for either.
+const party = call.direction === "outbound" ? "callee" : "caller";
+for (const element of document.querySelectorAll(".party")) element.textContent = party;
 const agentName = call.agent.replaceAll("_", " ");

@@ -18,6 +18,7 @@ function partsOf(turn) {
 
 document.title = `voxbus: ${agentName}, ${clock(lengthMs)}`;
 $("meta").append(
+  h("span", {}, call.direction === "outbound" ? "call out" : "call in"),
   h("span", {}, agentName),
   h("span", {}, new Date(call.started_s * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })),
   h("span", {}, `${Math.round(lengthMs / 1000)} s`),
@@ -28,7 +29,7 @@ function figure(value, unit, text, bad = false) {
   $("figures").append(h("div", {}, h("dt", {}, text), h("dd", bad ? { class: "bad" } : {}, value, unit ? h("small", {}, ` ${unit}`) : "")));
 }
 const passed = call.checks.filter((check) => check.passed).length;
-if (call.median_voice_to_voice_ms) figure(number(call.median_voice_to_voice_ms), "ms", "from the caller’s last sound to the agent’s first, in the median");
+if (call.median_voice_to_voice_ms) figure(number(call.median_voice_to_voice_ms), "ms", `from the ${party}’s last sound to the agent’s first, in the median`);
 if (call.interruptions.length) figure(number(Math.max(...call.interruptions.map((cut) => cut.stopped_ms))), "ms", "until the agent is silent when interrupted");
 if (call.kills.length) figure(`+${number(Math.max(...call.kills.map((kill) => kill.added_ms)))}`, "ms", "of silence when the worker of a turn is killed");
 figure(`${passed} / ${call.checks.length}`, "", "checks passed", passed < call.checks.length);

@@ -12,6 +12,7 @@ function callerWords(turn) {
   const said = turn.caller;
   if (turn.cause === "keys") return h("span", {}, "pressed ", h("b", {}, said.text));
   if (turn.cause === "silence") return h("span", { class: "quiet" }, "said nothing");
+  if (!said.text && turn.cause === "greeting") return h("span", { class: "quiet" }, "speaks first");
   if (!said.text) return h("span", { class: "quiet" }, "speech without words that could be recognized");
   return timed(said.start_ms, said.end_ms, said.text);
 }
@@ -25,8 +26,16 @@ function agentWords(turn) {
   return words;
 }
 
+if (call.order) {
+  const after = (state) => call.order.steps.find((step) => step.state === state)?.at_ms;
+  const seconds = (ms) => (ms === undefined ? "never" : `after ${(ms / 1000).toFixed(1)} s`);
+  entry(
+    0, "event", h("b", {}, "Rung up."),
+    ` The scheduler took the order and dialled ${seconds(after("dialling"))}; the telephone was lifted ${seconds(after("in_progress"))}.`,
+  );
+}
 for (const turn of call.turns) {
-  if (turn.caller) entry(turn.caller.start_ms, turn.cause === "keys" ? "event" : "caller", turn.cause === "keys" ? null : h("span", { class: "who" }, "caller"), callerWords(turn));
+  if (turn.caller) entry(turn.caller.start_ms, turn.cause === "keys" ? "event" : "caller", turn.cause === "keys" ? null : h("span", { class: "who" }, party), callerWords(turn));
   const start = turn.first_sound_ms ?? turn.caller?.end_ms ?? 0;
   entry(start, "agent", h("span", { class: "who" }, `agent · turn ${turn.number}`), ...agentWords(turn));
 }
@@ -44,6 +53,10 @@ for (const kill of call.kills) {
     kill.at_ms, "event alarm", h("b", {}, `The ${kill.service} worker of this turn is killed`),
     ` (SIGKILL), ${MOMENTS[kill.moment]} the reply. Another one took over; that ${added}.`,
   );
+}
+if (call.report_delivered) {
+  const kept = call.outcome ? `, which stored it as “${call.outcome.replaceAll("_", " ")}”` : "";
+  entry(lengthMs, "event", h("b", {}, "Reported."), ` The signed report of the call was delivered to the scheduler${kept}.`);
 }
 entries.sort((one, other) => one.at - other.at);
 $("script").append(...entries.map((one) => one.element));
