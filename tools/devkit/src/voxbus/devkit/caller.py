@@ -92,6 +92,11 @@ class Caller:
         """The position on the recording."""
         return self._handset.recording.frames * FRAME_MS
 
+    @property
+    def over(self) -> bool:
+        """The call has ended."""
+        return self._handset.over.is_set()
+
     async def listen(
         self, *, quiet_ms: int = QUIET_MS, timeout_s: float = 20.0, may_hang_up: bool = False
     ) -> Span:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 COMMANDS = (
     ("demo", "voxbus.devkit.demo.command", "whole calls on this machine, in and out, explained"),
     ("up", "voxbus.devkit.commands.up", "run NATS and all services on this machine"),
+    ("chaos", "voxbus.devkit.chaos.command", "kill processes while calls last, and count what it cost"),
     ("call", "voxbus.devkit.commands.call", "place one call through the simulated carrier"),
     ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),
     ("reports", "voxbus.devkit.commands.reports", "list, show and deliver reports that were lost"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -53,6 +54,25 @@ class NatsServer:
         return self._process.pid
 
     def start(self, timeout_s: float = 15.0) -> None:
+        process = self._launch()
+        deadline = time.monotonic() + timeout_s
+        while not self._listens(process, deadline):
+            time.sleep(0.01)
+
+    async def restart(
+        self, number: int = signal.SIGKILL, down_s: float = 0.0, timeout_s: float = 15.0
+    ) -> None:
+        """Ends the server with a signal; another one takes its place ``down_s`` later. Nothing else waits meanwhile."""
+        self.signal(number)
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+        await asyncio.sleep(down_s)
+        process = self._launch()
+        deadline = time.monotonic() + timeout_s
+        while not self._listens(process, deadline):  # noqa: ASYNC110 - it tells by a file
+            await asyncio.sleep(0.01)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         self._store.mkdir(parents=True, exist_ok=True)
         for stale in self._store.glob("*.ports"):
             stale.unlink()
@@ -65,20 +85,21 @@ class NatsServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
             )
-        self._port = self._wait_for_port(self._process, timeout_s)
+        return self._process
 
-    def _wait_for_port(self, process: subprocess.Popen[bytes], timeout_s: float) -> int:
+    def _listens(self, process: subprocess.Popen[bytes], deadline_s: float) -> bool:
+        """Raises NatsServerError when it never will."""
+        if process.poll() is not None:
+            tail = self.log.read_text(errors="replace")[-500:]
+            raise NatsServerError(f"nats-server ended with status {process.returncode}: {tail}")
         # The server itself says which port it got, once it listens there.
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                tail = self.log.read_text(errors="replace")[-500:]
-                raise NatsServerError(f"nats-server ended with status {process.returncode}: {tail}")
-            for ports in self._store.glob("*.ports"):
-                with contextlib.suppress(ValueError):  # half written
-                    return int(json.loads(ports.read_text())["nats"][0].rpartition(":")[2])
-            time.sleep(0.01)
-        raise NatsServerError(f"nats-server did not listen within {timeout_s:g} s; see {self.log}")
+        for ports in self._store.glob("*.ports"):
+            with contextlib.suppress(ValueError):  # half written
+                self._port = int(json.loads(ports.read_text())["nats"][0].rpartition(":")[2])
+                return True
+        if time.monotonic() > deadline_s:
+            raise NatsServerError(f"nats-server did not listen in time; see {self.log}")
+        return False
 
     def signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """``form``: the body's fields, the last of each name; ``many``: all of them."""
+    """``form``: the body's fields, the last of each name; ``many``: all of them; empty for a body that is no form."""
 
     method: str
     path: str
@@ -20,6 +20,7 @@ class Request:
     form: dict[str, str]
     many: tuple[tuple[str, str], ...]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     pairs = (line.split(":", 1) for line in head[1:] if line)
     headers = {name.strip().lower(): value.strip() for name, value in pairs}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    fields = tuple(parse_qsl(body.decode(), keep_blank_values=True))
+    is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    fields = tuple(parse_qsl(body.decode(), keep_blank_values=True)) if is_form else ()
     parts = urlsplit(target)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return Request(method, parts.path, query, dict(fields), fields, headers)
+    return Request(method, parts.path, query, dict(fields), fields, headers, body)

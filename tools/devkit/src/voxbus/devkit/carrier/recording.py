@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxbus.common.audio import FRAME_MS, HZ, Pcm
 from voxbus.devkit.carrier.core_spans import Span, spans
@@ -96,6 +97,11 @@ class Recording:
     def agent(self) -> Pcm:
         """What the caller heard. int16, 8 kHz, as long as ``caller``."""
         return np.concatenate(self._agent) if self._agent else np.zeros(0, dtype=np.int16)
+
+    @property
+    def queued(self) -> NDArray[np.bool_]:
+        """One flag a frame: whether media of the application was played, silent or not."""
+        return np.array(self._queued, dtype=np.bool_)
 
     def played(self) -> tuple[Span, ...]:
         """Where media of the application was played without a gap."""

@@ -1,0 +1,1 @@
+"""Kills processes while simulated calls last, and says what that cost the callers."""

@@ -1,0 +1,66 @@
+"""The toll as lines for a person to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from voxbus.devkit.chaos.core_cost import Cost, Toll
+from voxbus.devkit.chaos.facts import Death
+
+_HEADING = (
+    f"{'at':>7}  {'killed':<12} {'back after':>10}  {'held':>5} {'turns':>6} {'noticed':>8}  "
+    f"{'extra silence':<20} {'dead air':>8}  words"
+)
+
+
+def death_line(death: Death, began_s: float) -> str:
+    held = f", which has {len(death.held)} calls" if death.held else ""
+    return f"  {death.at_s - began_s:6.1f} s  {death.name} is killed{held}"
+
+
+def report(cost: Cost, began_s: float) -> Iterator[str]:
+    yield _HEADING
+    for death, toll in cost.deaths:
+        back = f"{death.back_s - death.at_s:.1f} s" if death.back_s else "never"
+        yield (
+            f"{death.at_s - began_s:6.1f}s  {death.name:<12} {back:>10}  {len(death.held):>5} {toll.turns:>6} "
+            f"{toll.noticed:>8}  {_extra(toll):<20} {toll.dead_air:>8}  {_words(toll)}"
+        )
+    totals = cost.totals
+    yield ""
+    yield (
+        f"{totals.calls} calls, {totals.turns} turns, {len(cost.deaths)} deaths; a turn that no death touched has a "
+        f"silence of {totals.usual_ms:.0f} ms (median of the longest in each)"
+    )
+    for what, count in (
+        ("calls lost", len(totals.calls_lost)),
+        ("reports lost", len(totals.reports_lost)),
+        ("reports doubled", len(totals.reports_doubled)),
+        ("numbers dialled twice", len(totals.dialled_twice)),
+        ("questions without an answer", totals.unanswered),
+        ("turns with dead air over 2 s", totals.dead_air),
+        ("   and such that no death touched", totals.dead_air_calm),
+        ("words of callers lost", totals.lost),
+        ("words of callers understood twice", totals.twice),
+        ("words of the agent unsaid", totals.unsaid),
+        ("words of the agent said again", totals.repeated),
+        ("words misheard where no death was near", totals.misheard),
+    ):
+        yield f"  {what:<40} {count:>5}"
+
+
+def _extra(toll: Toll) -> str:
+    if not toll.extra_ms:
+        return "-"
+    return f"{median(toll.extra_ms):.0f} ms, worst {toll.worst_ms:.0f}"
+
+
+def _words(toll: Toll) -> str:
+    told = (
+        ("lost", toll.lost),
+        ("twice", toll.twice),
+        ("unsaid", toll.unsaid),
+        ("said again", toll.repeated),
+    )
+    return ", ".join(f"{count} {what}" for what, count in told if count) or "-"

@@ -1,0 +1,117 @@
+"""The turns of a call: what was asked, how long the line was silent then, and whether anything was lost or repeated.
+
+caller   ####____________________________________####
+agent    ________######____########__________________
+         |   |<---response  |gap|         ^ the answer ends      |
+         start                                                   until (the caller asks again)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from voxbus.common.audio import FRAME_MS
+from voxbus.common.events import Heard, Utterance
+from voxbus.common.fold import CallState, TurnState, fold
+from voxbus.devkit.carrier.core_spans import spans
+from voxbus.devkit.chaos.facts import Asked, CallFacts
+
+#: Frames are whole and marks a moment late: what is played may be off by so much a sentence.
+_TOLERANCE_MS = 60.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """``silence_ms``: the longest silence from the end of the question to the end of the answer; to the end of the
+    turn when the answer never came or was not complete. ``start_s``/``end_s``: while it was under way.
+
+    Words: ``lost`` and ``twice`` are of the caller, as the agent understood them; ``unsaid`` and ``repeated`` of the
+    agent, as the caller heard them.
+    """
+
+    sid: str
+    asked: Asked
+    start_s: float
+    end_s: float
+    silence_ms: float
+    answered: bool
+    lost: int = 0
+    twice: int = 0
+    unsaid: int = 0
+    repeated: int = 0
+
+
+def sentence_lengths(calls: Iterable[CallFacts]) -> dict[str, float]:
+    """How long (ms) each sentence of the agent takes, by its text, where it was heard to its end."""
+    heard: dict[str, list[float]] = {}
+    for call in calls:
+        for stored in call.log:
+            if isinstance(stored.event, Heard) and stored.event.complete:
+                heard.setdefault(stored.event.text, []).append(stored.event.played_ms)
+    return {text: median(lengths) for text, lengths in heard.items()}
+
+
+def turns_of(call: CallFacts, lengths: Mapping[str, float]) -> list[Turn]:
+    """``lengths``: see ``sentence_lengths``."""
+    state = fold(call.log)
+    end_ms = len(call.audible) * FRAME_MS
+    ends = [asked.start_ms for asked in call.asked[1:]] + [float(end_ms)]
+    return [_turn(call, state, asked, until, lengths) for asked, until in zip(call.asked, ends, strict=True)]
+
+
+def _turn(
+    call: CallFacts, state: CallState, asked: Asked, until_ms: float, lengths: Mapping[str, float]
+) -> Turn:
+    first, last = int(asked.end_ms // FRAME_MS), int(until_ms // FRAME_MS)
+    audible = call.audible[first:last]
+    within_s = (call.began_s + (asked.start_ms - 100) / 1000, call.began_s + until_ms / 1000)
+    replies = [t for t in state.turns.values() if _is_of_caller(t) and within_s[0] <= t.time_s < within_s[1]]
+    sentences = [s for t in replies for _, s in sorted(t.sentences.items())]
+    unsaid = sum(_words(s.event.text) - _words(s.heard_text) for s in sentences if s.verdict != "assumed")
+    unsaid += sum(_words(s.event.text) for s in sentences if s.verdict == "assumed")
+    loud = np.flatnonzero(audible)
+    answered = bool(len(loud)) and bool(sentences)
+    heard_until = int(loud[-1]) + 1 if answered and not unsaid else len(audible)
+    quiet = spans(~audible[:heard_until])
+    lost, twice = _compare(asked.text, [t.utterance for t in replies if t.utterance is not None])
+    return Turn(
+        call.sid,
+        asked,
+        call.began_s + asked.start_ms / 1000,
+        call.began_s + (first + heard_until) * FRAME_MS / 1000,
+        float(max((span.duration_ms for span in quiet), default=0)),
+        answered,
+        lost,
+        twice,
+        unsaid,
+        _repeated(call, first, last, [s.event.text for s in sentences if s.verdict == "heard"], lengths),
+    )
+
+
+def _is_of_caller(turn: TurnState) -> bool:
+    return turn.utterance is not None and not turn.withdrawn and turn.utterance.ended_by != "no_input"
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+def _compare(meant: str, understood: Iterable[Utterance]) -> tuple[int, int]:
+    """(words that are missing, words too many)."""
+    wanted = Counter(meant.split())
+    got = Counter(word for utterance in understood for word in utterance.text.split())
+    return (wanted - got).total(), (got - wanted).total()
+
+
+def _repeated(call: CallFacts, first: int, last: int, heard: list[str], lengths: Mapping[str, float]) -> int:
+    """Words that the agent said again, from how much longer it spoke than its sentences take."""
+    expected_ms = sum(lengths.get(text, 0.0) for text in heard)
+    played_ms = float(np.count_nonzero(call.queued[first:last]) * FRAME_MS)
+    if not expected_ms or played_ms <= expected_ms + _TOLERANCE_MS * len(heard):
+        return 0
+    return max(1, round((played_ms / expected_ms - 1) * sum(map(_words, heard))))
