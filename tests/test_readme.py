@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from voxbus.devkit import cli
+from voxbus.devkit.commands.up_screen import order_line
+from voxbus.devkit.phonebook import PHONEBOOK
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -92,3 +94,15 @@ def test_every_agent_is_there() -> None:
     personas = re.findall(r"PERSONA=(\w+)", README)
     assert personas
     assert [name for name in personas if not (ROOT / "agents" / f"{name}.yaml").exists()] == []
+
+
+def test_the_line_that_places_a_call_is_the_one_that_up_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCHEDULER_SECRET", raising=False)
+    known = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    port = re.search(r"\| `SCHEDULER_PORT` \| `(\d+)`", known)
+    assert port is not None
+    assert order_line(f"http://127.0.0.1:{port[1]}", Path("var/up/secrets.env")) in README.splitlines()
+
+
+def test_every_simulated_telephone_is_there() -> None:
+    assert set(re.findall(r"\+1\d{10}", README)) == {listed.number for listed in PHONEBOOK}

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import contextlib
 import os
 import signal
 from pathlib import Path
 
-from voxbus.devkit import terminal
+from voxbus.devkit import phonebook, terminal
+from voxbus.devkit.carrier import Telephone
 from voxbus.devkit.children import ChildFailed
+from voxbus.devkit.commands.up_screen import hello, readable
+from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.nats_server import NatsServerError
+from voxbus.devkit.phonebook import PHONEBOOK
 from voxbus.devkit.stack import SECRETS, SERVICES, Stack
 
 NATS_PORT = 4222
-
-_LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
-_KNOWN = ("time", "level", "service", "logger", "message", "worker", "traceback")
-
 
 DESCRIPTION = (
     "Runs everything a call needs, with one log. Settings come from the environment; secrets that it does not give are "
@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{service}", type=int, default=1, metavar="N", help=f"processes of {service} (default: 1)"
         )
+    parser.add_argument(
+        "--carrier",
+        action="store_true",
+        help="simulate a carrier, and people who answer its telephones: nobody real is rung",
+    )
     parser.add_argument(
         "--nats-port", type=int, default=NATS_PORT, help="of our NATS server (default: %(default)s)"
     )
@@ -58,25 +63,42 @@ def given() -> dict[str, str]:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    counts = {service: getattr(arguments, service) for service in SERVICES}
-    ports = {"GATEWAY_PORT": gateway_port(), "SCHEDULER_PORT": os.environ.get("SCHEDULER_PORT") or "8090"}
-    stack = Stack(
-        counts=counts,
-        env=ports | given(),
-        directory=arguments.directory.resolve(),
-        nats_url=os.environ.get("NATS_URL", ""),
-        nats_port=arguments.nats_port,
-        on_line=lambda name, text: print(f"{terminal.service(name)} {readable(text)}", flush=True),
-    )
     try:
-        asyncio.run(_up(stack))
+        asyncio.run(_up(arguments))
     except (ChildFailed, NatsServerError) as error:
         print(f"voxbus up: {error}")
         return 1
     return 0
 
 
-async def _up(stack: Stack) -> None:
+async def _up(arguments: argparse.Namespace) -> None:
+    async with contextlib.AsyncExitStack() as carrier_open:
+        carrier = (
+            LocalCarrier(f"http://127.0.0.1:{gateway_port()}", *_telephones()) if arguments.carrier else None
+        )
+        if carrier is not None:
+            await carrier_open.enter_async_context(carrier)
+            await asyncio.to_thread(phonebook.rehearse)
+        await _run(_stack(arguments, carrier.environment if carrier else {}), carrier)
+
+
+def _telephones() -> tuple[dict[str, Telephone], Telephone]:
+    return {listed.number: listed.telephone for listed in PHONEBOOK}, PHONEBOOK[0].telephone
+
+
+def _stack(arguments: argparse.Namespace, environment: dict[str, str]) -> Stack:
+    ports = {"GATEWAY_PORT": gateway_port(), "SCHEDULER_PORT": os.environ.get("SCHEDULER_PORT") or "8090"}
+    return Stack(
+        counts={service: getattr(arguments, service) for service in SERVICES},
+        env=ports | given() | environment,
+        directory=arguments.directory.resolve(),
+        nats_url=os.environ.get("NATS_URL", ""),
+        nats_port=arguments.nats_port,
+        on_line=lambda name, text: print(f"{terminal.service(name)} {readable(text)}", flush=True),
+    )
+
+
+async def _run(stack: Stack, carrier: LocalCarrier | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -97,8 +119,10 @@ async def _up(stack: Stack) -> None:
     await starting
     made = stack.directory / "secrets.env"
     try:
-        write_secrets(stack, made)
-        print(terminal.coloured(hello(stack), "bold"), flush=True)
+        if carrier is not None:
+            carrier.serve(stack)
+        write_secrets(stack, carrier, made)
+        print(terminal.coloured(hello(stack, made, carrier=carrier is not None), "bold"), flush=True)
         keepers = [asyncio.create_task(_keep(stack, name)) for name in stack.children]
         await stopping
         print("draining; once more to end at once", flush=True)
@@ -109,12 +133,14 @@ async def _up(stack: Stack) -> None:
         made.unlink(missing_ok=True)
 
 
-def write_secrets(stack: Stack, path: Path) -> None:
+def write_secrets(stack: Stack, carrier: LocalCarrier | None, path: Path) -> None:
     """Those that were made for this run, for a shell to read: nobody knows them otherwise."""
+    made = {name: stack.secret(name) for name in SECRETS if name not in given()}
+    if carrier is not None:
+        made["TWILIO_AUTH_TOKEN"] = carrier.exchange.auth_token
     path.unlink(missing_ok=True)
-    lines = [f"export {name}={stack.secret(name)}\n" for name in SECRETS if name not in given()]
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.writelines(lines)
+        file.writelines(f"export {name}={value}\n" for name, value in made.items())
 
 
 async def _keep(stack: Stack, name: str) -> None:
@@ -129,57 +155,3 @@ async def _keep(stack: Stack, name: str) -> None:
             pause_s = 1.0
         except ChildFailed:  # its last words are on the screen already
             pause_s = min(pause_s * 2, 30.0)
-
-
-def hello(stack: Stack) -> str:
-    """What to do next."""
-    public = os.environ.get("PUBLIC_URL", "").rstrip("/")
-    lines = [f"voxbus is up; NATS at {stack.nats_url}, logs in {stack.directory}"]
-    for url in stack.gateway_urls:
-        lines.append(f"gateway: {url}")
-    if public:
-        lines.append(f"Voice URL of your number: {public}/twilio/voice   (POST)")
-        lines.append(f"status callback:          {public}/twilio/status  (POST)")
-    else:
-        lines.append(
-            "No telephone reaches this machine yet: open a tunnel to the gateway, set PUBLIC_URL to its https"
-        )
-        lines.append("address, and give your number the Voice URL PUBLIC_URL/twilio/voice.")
-    if not os.environ.get("TWILIO_AUTH_TOKEN") and os.environ.get("TWILIO_VALIDATE", "on") != "off":
-        lines.append(
-            "Every call is refused until TWILIO_AUTH_TOKEN is set. To try it on this machine alone, where nobody"
-        )
-        lines.append("else can reach it, set TWILIO_VALIDATE=off instead.")
-    lines.append("A call without a telephone: voxbus call. What is missing: voxbus doctor.")
-    if stack.names("scheduler"):
-        lines += ["Place a call:", f"  {curl(stack)}"]
-    return "\n".join(lines)
-
-
-def curl(stack: Stack) -> str:
-    """One line that rings a telephone, to be typed in another terminal."""
-    first = "" if "SCHEDULER_SECRET" in given() else f". {shown(stack.directory / 'secrets.env')}; "
-    order = json.dumps({"to": "+15550100123", "agent": "appointment_reminder"})
-    return (
-        f'{first}curl {stack.scheduler_url}/trigger-outbound -H "Authorization: Bearer $SCHEDULER_SECRET" '
-        f"-d '{order}'"
-    )
-
-
-def shown(path: Path) -> Path:
-    """As one would type it here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def readable(line: str) -> str:
-    """A JSON log line as text; any other as it is."""
-    try:
-        fields = json.loads(line)
-        message, level = fields["message"], fields["level"]
-    except (ValueError, KeyError, TypeError):
-        return line
-    more = "".join(f" {name}={value}" for name, value in fields.items() if name not in _KNOWN)
-    text = f"{str(fields.get('time', ''))[11:23]} {level:<7} {message}{more}"
-    if "traceback" in fields:
-        text += f"\n{fields['traceback']}"
-    return terminal.coloured(text, _LEVEL_COLOURS[level]) if level in _LEVEL_COLOURS else text

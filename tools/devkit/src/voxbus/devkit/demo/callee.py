@@ -16,7 +16,6 @@ from voxbus.devkit.speech import Speech, speak
 
 #: Of the range that is kept free for fiction.
 NUMBER = "+15550100142"
-OUR_NUMBER = "+15550100100"
 
 AGENT = "appointment_reminder"
 

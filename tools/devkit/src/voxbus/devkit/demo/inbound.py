@@ -15,7 +15,7 @@ from voxbus.devkit.demo.facts import Kill, Moment
 from voxbus.devkit.demo.kills import Killer, busy_llm
 from voxbus.devkit.demo.performance import Performance
 from voxbus.devkit.demo.result import RECORDING, Result, conclude
-from voxbus.devkit.demo.rig import PUBLIC_URL, Rig
+from voxbus.devkit.demo.rig import Rig
 from voxbus.devkit.demo.script import BOOKED, OFFER, perform, rehearse
 from voxbus.devkit.demo.summary import Check, Summary
 
@@ -31,13 +31,13 @@ async def call_in(rig: Rig) -> Result:
     lines = await asyncio.to_thread(rehearse, rig.seed)
     sid = "CA" + secrets.token_hex(16)
     plan = CallPlan(
-        voice_url=f"{PUBLIC_URL}/twilio/voice",
-        status_url=f"{PUBLIC_URL}/twilio/status",
+        voice_url=f"{rig.public_url}/twilio/voice",
+        status_url=f"{rig.public_url}/twilio/status",
         auth_token=rig.exchange.auth_token,
         call_sid=sid,
-        line=rig.line,
+        line=rig.exchange.line,
         time_limit_s=_CALL_LIMIT_S,
-        route=rig.route,
+        route=rig.exchange.route,
     )
     folder = rig.folder(sid)
     caller = Caller(lambda caller: perform(caller, lines))

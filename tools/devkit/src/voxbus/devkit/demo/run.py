@@ -16,13 +16,14 @@ from typing import NamedTuple
 import httpx
 
 from voxbus.common.bus import Bus, BusConfig
-from voxbus.devkit.carrier import Exchange, RestApi
+from voxbus.devkit.carrier import LineQuality
 from voxbus.devkit.demo import callee, inbound, outbound, script
 from voxbus.devkit.demo.console import Style, report
 from voxbus.devkit.demo.listen import Speakers
 from voxbus.devkit.demo.office import Office
 from voxbus.devkit.demo.result import Result
-from voxbus.devkit.demo.rig import PUBLIC_URL, Rig
+from voxbus.devkit.demo.rig import Rig
+from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.stack import Stack
 
 #: Whatever the environment says: the scripts are for this agent, and need no keys. The model makes 50 tokens a
@@ -35,6 +36,12 @@ EMBEDDED = {
     "TTS_PROVIDER": "espeak",
     "SCRIPTED_TOKEN_DELAY_MS": "20",
 }
+
+#: What the carrier calls. It leads to the gateway's own port, as behind a tunnel or a load balancer.
+PUBLIC_URL = "https://demo.voxbus.test"
+
+#: A quiet room. No telephone is silent to the last bit, and a detector of speech that never hears a room is slower.
+NOISE_DBFS = -60.0
 
 PASSED, FAILED = 0, 1
 
@@ -104,17 +111,9 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
     async with contextlib.AsyncExitStack() as open_things:
         # First, so that what is missing for it shows before anything is started.
         speakers = open_things.enter_context(Speakers()) if options.listen else None
-        exchange = await open_things.enter_async_context(Exchange(auth_token=secrets.token_hex(16)))
-        carrier = await open_things.enter_async_context(RestApi(exchange))
-        environment = {
-            "TWILIO_AUTH_TOKEN": exchange.auth_token,
-            "TWILIO_ACCOUNT_SID": exchange.account_sid,
-            "TWILIO_FROM_NUMBER": callee.OUR_NUMBER,
-            "TWILIO_API_URL": carrier.url,
-            "TWILIO_VALIDATE": "on",
-            "PUBLIC_URL": PUBLIC_URL,
-            **EMBEDDED,
-        }
+        line = LineQuality(noise_dbfs=NOISE_DBFS, seed=options.seed)
+        carrier = await open_things.enter_async_context(LocalCarrier(PUBLIC_URL, line=line))
+        environment = carrier.environment | EMBEDDED
         kept = options.directory / f"services-{secrets.token_hex(4)}" if options.keep else None
         counts = {"llm": options.llm_workers}
         stack = await open_things.enter_async_context(Stack(counts=counts, env=environment, directory=kept))
@@ -123,6 +122,5 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
         http = httpx.AsyncClient(base_url=stack.scheduler_url, headers=bearer, trust_env=False)
         office = Office(await open_things.enter_async_context(http))
-        ready = Rig(stack, bus, exchange, office, style, options.seed, options.directory, speakers)
-        exchange.line, exchange.route = ready.line, ready.route
-        yield ready
+        carrier.serve(stack)
+        yield Rig(stack, bus, carrier.exchange, office, style, options.seed, options.directory, speakers)
