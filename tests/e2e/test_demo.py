@@ -1,0 +1,37 @@
+"""The demo, as a newcomer runs it: a command, its exit status, what it prints and what it leaves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+#: The one check that a machine may fail for us, by being late itself.
+STOPS = "the agent stops when interrupted"
+#: Two frames: a simulator that is later cannot tell how soon an agent falls silent.
+BUSY_MS = 40.0
+
+FILES = {"recording.wav", "summary.json", "index.html", "report.json"}
+
+
+def test_both_calls_go_as_they_should(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "voxbus.devkit.cli", "demo", "--directory", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    calls = sorted(tmp_path.iterdir())
+    assert len(calls) == 2, done.stdout + done.stderr
+    failed, excused = set(), set()
+    for call in calls:
+        assert {path.name for path in call.iterdir()} == FILES
+        summary = json.loads((call / "summary.json").read_text())
+        late = summary["simulator_late_ms"] > BUSY_MS
+        for name in (check["name"] for check in summary["checks"] if not check["passed"]):
+            (excused if late and name == STOPS else failed).add(name)
+        assert all(str(call / name) in done.stdout for name in FILES)
+    assert not failed, done.stdout
+    assert done.returncode == (1 if excused else 0), done.stdout
+    assert "Traceback" not in done.stderr
