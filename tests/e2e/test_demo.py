@@ -24,7 +24,8 @@ def test_both_calls_go_as_they_should(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     calls = sorted(tmp_path.iterdir())
     assert len(calls) == 2, done.stdout + done.stderr
-    failed, excused = set(), set()
+    failed: set[str] = set()
+    excused: set[str] = set()
     for call in calls:
         assert {path.name for path in call.iterdir()} == FILES
         summary = json.loads((call / "summary.json").read_text())
