@@ -475,6 +475,17 @@ def test_keys_pressed_before_a_takeover_are_not_lost() -> None:
     assert [(u.text, u.ended_by) for u in line.utterances] == [("12", "dtmf")]
 
 
+def test_keys_that_were_whole_before_a_takeover_are_not_lost() -> None:
+    line = Line(dtmf=Dtmf(length=1)).greeted()
+    key = ev.Dtmf(call=SID, stream_sid="M", sequence=1, digit="1", media_ms=line.now_ms + 64)
+    line.log(key)
+    line.taken_over().silence(64).speech(96).silence(640)
+    assert [(u.text, u.end_media_ms) for u in line.utterances] == [("1", key.media_ms)]
+    assert line.all(ev.SpeechStarted) == [], "its tone is replayed as well"
+    line.taken_over().replay(0).silence(line.now_ms)
+    assert line.utterances == []
+
+
 def test_a_noise_does_not_take_the_place_of_the_greeting() -> None:
     line = Line().speech(320).silence(640)
     assert line.utterances == []

@@ -76,9 +76,7 @@ class TurnTaker:
         self._pausing: int | None = None  # after a forced end: ms of silence so far
         self.utterances = Utterances(call, holder, state)
         self._silence = Silence(rules, state, self.utterances, self._after_ms)
-        for key in state.digits:
-            if key.media_ms > self._after_ms:
-                self._digits.press(key.digit, key.media_ms)
+        self._missed = deque(key for key in state.digits if key.media_ms > self._after_ms)
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
@@ -92,6 +90,10 @@ class TurnTaker:
         if window.end_ms <= self._after_ms:
             return []
         out: list[Output] = []
+        while self._missed and self._missed[0].media_ms <= window.end_ms:
+            # Pressed while nobody held the call. In its place, so that its tone is known as such.
+            key = self._missed.popleft()
+            out += self.digit(key.digit, key.media_ms)
         if digits := self._digits.tick(window.end_ms):
             out += self._utter_digits(digits)
         if self._pausing is not None:
@@ -271,7 +273,7 @@ class TurnTaker:
         return self.utterances.publish(utterance)
 
     def _silence_of_both(self, window: Window, call_s: float) -> list[Output]:
-        if self._speech is not None or self._finished or self._digits or window.turn:
+        if self._speech is not None or self._finished or self._digits or self._missed or window.turn:
             return []
         utterance = self._silence.decide(window.end_ms, call_s)
         return [] if utterance is None else [self._publish(utterance)]
