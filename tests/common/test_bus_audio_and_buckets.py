@@ -53,10 +53,12 @@ async def test_nothing_stale_is_sent_after_a_lost_connection(
 
 async def test_the_replay_is_answered_whole(bus: Bus, sid: str) -> None:
     frames = [pack(AudioIn(i, i * 20, 0, 0, b"\xff" * 160)) for i in range(2250)]  # 45 s
-    serving = await bus.audio.serve(subjects.audio_replay(sid), lambda: frames)
+    serving = await bus.audio.serve(subjects.audio_replay(sid), lambda request: frames[int(request or 0) :])
     got: list[bytes] = []
     assert await bus.audio.request_many(subjects.audio_replay(sid), got.append) == 2250
     assert got == frames
+    assert await bus.audio.request_many(subjects.audio_replay(sid), got.append, request=b"2200") == 50
+    assert got[2250:] == frames[2200:]
     await serving.close()
 
 

@@ -70,7 +70,7 @@ def test_a_call_that_comes_back_goes_on_behind_everything_that_has_a_name(
 def test_the_ring_keeps_the_last_45_seconds() -> None:
     ring = ReplayRing()
     for i in range(3000):
-        ring.add(i * 20, b"%d" % i)
+        ring.add(i, i * 20, b"%d" % i)
     assert len(ring.messages()) == KEPT_MS // 20
     assert ring.messages()[-1] == b"2999"
 
@@ -78,10 +78,21 @@ def test_the_ring_keeps_the_last_45_seconds() -> None:
 def test_the_ring_forgets_a_turn_but_for_its_last_300_ms() -> None:
     ring = ReplayRing()
     for i in range(100):
-        ring.add(i * 20, b"%d" % i)
+        ring.add(i, i * 20, b"%d" % i)
     ring.turn_ended(1000)
     assert ring.messages()[0] == b"35"
     ring.turn_ended(900)  # an older one changes nothing
     assert ring.messages()[0] == b"35"
     ring.turn_ended(10_000)
     assert ring.messages() == []
+
+
+def test_the_ring_gives_what_comes_from_a_sequence_number_on() -> None:
+    ring = ReplayRing()
+    for i in range(100, 200):
+        ring.add(i, i * 20, b"%d" % i)
+    assert ring.messages(198) == [b"198", b"199"]
+    assert ring.messages(200) == ring.messages(500) == []
+    assert len(ring.messages(50)) == 100
+    ring.turn_ended(3800)
+    assert ring.messages(150)[0] == b"175"

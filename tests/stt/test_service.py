@@ -70,10 +70,11 @@ class Gateway:
     def __init__(self, bus: Bus, sid: str) -> None:
         self._bus = bus
         self._sid = sid
-        self._frames: list[bytes] = []
+        self._frames: dict[int, bytes] = {}
+        self._sequence = 0
 
     async def start(self, agent: Agent) -> None:
-        await self._bus.audio.serve(subjects.audio_replay(self._sid), lambda: list(self._frames))
+        await self._bus.audio.serve(subjects.audio_replay(self._sid), self._replay)
         await self._bus.append(
             ev.Started(call=self._sid, stream_sid="MZ", session="s", direction="inbound", agent=agent)
         )
@@ -96,12 +97,19 @@ class Gateway:
             )
         )
 
-    def send(self, audio: bytes) -> None:
+    def _replay(self, request: bytes) -> list[bytes]:
+        return [frame for sequence, frame in self._frames.items() if sequence >= int(request or 0)]
+
+    def send(self, audio: bytes, *, lost: bool = False, forgotten: bool = False) -> None:
+        """``lost``: nobody hears it, as while the bus is away; ``forgotten``: nor can it be replayed."""
         for start in range(0, len(audio), 160):
-            n = len(self._frames)
+            n = self._sequence
+            self._sequence += 1
             data = pack(AudioIn(n, n * 20, 0, 0, audio[start : start + 160].ljust(160, b"\xff")))
-            self._frames.append(data)
-            self._bus.audio.publish(subjects.audio_in(self._sid), data)
+            if not forgotten:
+                self._frames[n] = data
+            if not lost and not forgotten:
+                self._bus.audio.publish(subjects.audio_in(self._sid), data)
 
     async def log(self) -> list[Event]:
         return [stored.event for stored in await self._bus.read_log(self._sid)]
@@ -176,6 +184,40 @@ async def test_frames_before_the_worker_came_are_replayed(
     assert isinstance(utterance, ev.Utterance)
     assert utterance.start_media_ms == pytest.approx(1000, abs=150)
     assert utterance.dropped_frames == 0
+
+
+async def test_frames_that_were_lost_on_the_way_are_replayed(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    worker = await make_worker()
+    await gateway.start(agent)
+    await gateway.greet()
+    await gateway.wait_for(ev.Attached)
+    half = len(SAID) // 320 * 160
+    gateway.send(SILENCE + SAID[:half])
+    await gateway.wait_for(ev.SpeechStarted)
+    gateway.send(SAID[half:], lost=True)
+    gateway.send(SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert utterance.dropped_frames == 0
+    assert SAID[half - 1600 : half + 1600] in bytes(worker.recognizer.heard[0])
+
+
+async def test_frames_that_nobody_has_any_more_are_counted(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    await make_worker()
+    await gateway.start(agent)
+    await gateway.greet()
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE + SAID[:4800])
+    await gateway.wait_for(ev.SpeechStarted)
+    gateway.send(SAID[4800:6400], forgotten=True)
+    gateway.send(SAID[6400:] + SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert utterance.dropped_frames == 10
 
 
 async def test_a_call_that_is_handed_over_in_mid_turn_loses_no_word(

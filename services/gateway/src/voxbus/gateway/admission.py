@@ -97,8 +97,10 @@ class Admitted:
         if self._call is not None:  # before that nobody has been asked to speak
             self._call.on_audio(data)
 
-    def _replay(self) -> list[bytes]:
-        return self._call.ring.messages() if self._call is not None else []
+    def _replay(self, request: bytes) -> list[bytes]:
+        """``request``: the sequence number to begin with; empty = all that is kept."""
+        from_sequence = int(request) if request.isdigit() else 0
+        return self._call.ring.messages(from_sequence) if self._call is not None else []
 
     def _on_event(self, stored: Stored) -> None:
         if self._call is None:  # the log is still being read

@@ -94,7 +94,7 @@ class Call:
         for sequence, media_ms, audio in self._caller.feed(payload, timestamp_ms, now):
             turn, sentence = self.player.audible(now)
             message = pack((sequence, media_ms, turn, sentence, audio))
-            self.ring.add(media_ms, message)
+            self.ring.add(sequence, media_ms, message)
             metrics.FRAMES_IN.inc()
             if not self._publish_audio(self._audio_in, message):
                 metrics.FRAMES_DROPPED.inc()

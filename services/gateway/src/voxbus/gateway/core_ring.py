@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Final
 
 from voxbus.common.audio import FRAME_MS
@@ -14,16 +15,18 @@ PREROLL_MS: Final = 300
 
 
 class ReplayRing:
-    """Packed ``AudioIn`` messages in order, 45 s at most."""
+    """Packed ``AudioIn`` messages in order, without a gap in their sequence numbers, 45 s at most."""
 
-    __slots__ = ("_media_ms", "_messages")
+    __slots__ = ("_media_ms", "_messages", "_next")
 
     def __init__(self) -> None:
         frames = KEPT_MS // FRAME_MS
         self._messages: deque[bytes] = deque(maxlen=frames)
         self._media_ms: deque[int] = deque(maxlen=frames)
+        self._next = 0
 
-    def add(self, media_ms: int, message: bytes) -> None:
+    def add(self, sequence: int, media_ms: int, message: bytes) -> None:
+        self._next = sequence + 1
         self._media_ms.append(media_ms)
         self._messages.append(message)
 
@@ -34,5 +37,7 @@ class ReplayRing:
             self._media_ms.popleft()
             self._messages.popleft()
 
-    def messages(self) -> list[bytes]:
-        return list(self._messages)
+    def messages(self, from_sequence: int = 0) -> list[bytes]:
+        """Those from this sequence number on, as far as they are kept."""
+        skip = max(0, from_sequence - (self._next - len(self._messages)))
+        return list(islice(self._messages, skip, None))

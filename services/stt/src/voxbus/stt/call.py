@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
-import msgpack
-
 from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.audio import mulaw_decode, rms_dbfs
-from voxbus.common.bus import Bus, Subscription, not_ended, under
-from voxbus.common.codec import unpack_audio_in
+from voxbus.common.bus import Bus, not_ended, under
+from voxbus.common.codec import AudioIn
 from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, ProviderError
 from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState
@@ -23,13 +21,13 @@ from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, 
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
 from voxbus.stt.core_turns import TurnTaker
+from voxbus.stt.incoming import DROPPED, Incoming
 from voxbus.stt.recognizer import Recognition, Recognizer, Transcript
 from voxbus.stt.ticker import Ticker
 
 log = get_logger(__name__)
 
 TURNS = counter("stt_turns", "Turns of callers that ended, by why.", "ended_by")
-DROPPED = counter("stt_frames_dropped", "Caller frames that were not heard, by why.", "why")
 FAILURES = counter("stt_recognition_failures", "Recognitions that failed, by cause.", "cause")
 RECOGNITION = histogram_ms("stt_recognition", "End of a turn to its text.")
 
@@ -58,9 +56,8 @@ class Call:
         self._agent = state.started.agent
         self._state = state
         self._line = FrameLine()
-        self._replayed = False
+        self._incoming = Incoming(bus, self.sid, self._put, self._line.next_wanted)
         self._busy_since_s: float | None = None  # there has been a window to take since then
-        self._early: list[bytes] = []  # live frames that arrive while older ones are replayed
         self._taker: TurnTaker | None = None
         self._holder = 0
         self._window_start_ms = 0
@@ -71,7 +68,6 @@ class Call:
         self._outbox: asyncio.Queue[Event] = asyncio.Queue()
         self._finished: asyncio.Queue[tuple[Recognition, bool, float]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._audio: Subscription | None = None
         self._heard_at_s = time.monotonic()
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -86,16 +82,7 @@ class Call:
         ]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
-        self._audio = await self._bus.audio.subscribe(subjects.audio_in(self.sid), self._on_frame)
-        try:
-            await self._bus.audio.request_many(subjects.audio_replay(self.sid), self._put)
-        except BusUnavailable as error:
-            # No gateway has the call just now; when one has it again, its frames simply come.
-            log.info("no replay", call_sid=self.sid, error=error)
-        self._replayed = True
-        early, self._early = self._early, []
-        for data in early:
-            self._put(data)
+        await self._incoming.start()
 
     @property
     def superseded(self) -> bool:
@@ -116,8 +103,7 @@ class Call:
         """Stops at once. Nothing more is published."""
         self.over.set()
         self._ticker.forget(self)
-        if self._audio is not None:
-            await self._audio.close()
+        await self._incoming.close()
         if self._recognition is not None:
             self._recognition.cancel()
         for task in self._tasks:
@@ -154,19 +140,9 @@ class Call:
 
     # -- audio -------------------------------------------------------------------------------------------------
 
-    def _on_frame(self, data: bytes) -> None:
-        if self._replayed:
-            self._put(data)
-        else:
-            self._early.append(data)
-
-    def _put(self, data: bytes) -> None:
+    def _put(self, frame: AudioIn) -> None:
         line = self._line
-        try:
-            if not line.put(unpack_audio_in(data)):
-                return
-        except (ValueError, TypeError, msgpack.UnpackException):
-            DROPPED.labels("malformed").inc()
+        if not line.put(frame):
             return
         self._heard_at_s = time.monotonic()
         if self._busy_since_s is None and line.backlog_ms() >= WINDOW_MS:

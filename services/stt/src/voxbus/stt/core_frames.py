@@ -33,9 +33,9 @@ class FrameLine:
         self._audible: deque[tuple[int, tuple[int, int]]] = deque([(0, (0, 0))])  # from when on, what
         self.missing_frames = 0
 
-    @property
-    def started(self) -> bool:
-        return self._next >= 0
+    def next_wanted(self) -> int:
+        """The sequence number that should come now."""
+        return max(0, self._next)
 
     def put(self, frame: AudioIn) -> bool:
         """False for a frame that is here already."""

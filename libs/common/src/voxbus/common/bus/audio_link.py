@@ -72,21 +72,26 @@ class AudioLink:
         await self._client.flush()
         return Subscription(subscription)
 
-    async def serve(self, subject: str, handler: Callable[[], Iterable[bytes]]) -> Subscription:
-        """Answers each request on ``subject`` with the messages of ``handler()`` and an empty one at the end."""
+    async def serve(self, subject: str, handler: Callable[[bytes], Iterable[bytes]]) -> Subscription:
+        """Answers each request on ``subject`` with the messages of ``handler(request)`` and an empty one at the end."""
 
         async def answer(message: Msg) -> None:
             if message.reply:
-                for data in handler():
+                for data in handler(message.data):
                     await self._client.publish(message.reply, data)
                 await self._client.publish(message.reply, b"")
 
         return Subscription(await self._client.subscribe(subject, cb=answer))
 
     async def request_many(
-        self, subject: str, on_message: Callable[[bytes], None], timeout_s: float = 0.5
+        self,
+        subject: str,
+        on_message: Callable[[bytes], None],
+        *,
+        request: bytes = b"",
+        timeout_s: float = 0.5,
     ) -> int:
-        """Asks ``subject`` and passes each answer on; returns their number.
+        """Sends ``request`` to ``subject`` and passes each answer on; returns their number.
 
         Raises BusUnavailable when nobody serves the subject, or the answers stop for ``timeout_s`` before the end.
         """
@@ -110,7 +115,7 @@ class AudioLink:
 
         subscription = await self._client.subscribe(inbox, cb=receive, pending_msgs_limit=0)
         try:
-            await self._client.publish(subject, b"", reply=inbox)
+            await self._client.publish(subject, request, reply=inbox)
             while True:
                 before = seen
                 try:

@@ -1,0 +1,93 @@
+"""The frames of one call, from the bus: in order, and those that were lost on the way asked for again.
+
+live    0 1 2 3 . . . 7 8 9        the bus was away, or we were
+ask                   ^ replay from 4
+passed  0 1 2 3         4 5 6 7 8 9
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import msgpack
+
+from voxbus.common import subjects
+from voxbus.common.bus import Bus, Subscription
+from voxbus.common.codec import AudioIn, unpack_audio_in
+from voxbus.common.errors import BusUnavailable
+from voxbus.common.logs import get_logger
+from voxbus.common.telemetry import counter
+
+log = get_logger(__name__)
+
+DROPPED: Final = counter("stt_frames_dropped", "Caller frames that were not heard, by why.", "why")
+
+
+class Incoming:
+    """``put`` gets each frame, some of them twice; ``next_wanted`` says which sequence number should come next.
+
+    A hole is asked for once: what the gateway does not have any more is nowhere.
+    """
+
+    def __init__(
+        self, bus: Bus, sid: str, put: Callable[[AudioIn], None], next_wanted: Callable[[], int]
+    ) -> None:
+        self._bus = bus
+        self._sid = sid
+        self._put = put
+        self._next_wanted = next_wanted
+        self._waiting: list[AudioIn] | None = []  # live frames that come while older ones are replayed
+        self._subscription: Subscription | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns when everything that the gateway kept was put."""
+        self._waiting = []
+        self._subscription = await self._bus.audio.subscribe(subjects.audio_in(self._sid), self._on_frame)
+        await self._ask()
+
+    async def close(self) -> None:
+        if self._subscription is not None:
+            await self._subscription.close()
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _on_frame(self, data: bytes) -> None:
+        frame = _unpacked(data)
+        if frame is None:
+            return
+        if self._waiting is not None:
+            self._waiting.append(frame)
+        elif frame.sequence > self._next_wanted():
+            self._waiting = [frame]
+            self._asking = asyncio.create_task(self._ask(), name="ask for lost frames")
+        else:
+            self._put(frame)
+
+    def _on_replayed(self, data: bytes) -> None:
+        frame = _unpacked(data)
+        if frame is not None:
+            self._put(frame)
+
+    async def _ask(self) -> None:
+        subject, wanted = subjects.audio_replay(self._sid), self._next_wanted()
+        try:
+            await self._bus.audio.request_many(subject, self._on_replayed, request=b"%d" % wanted)
+        except BusUnavailable as error:
+            # No gateway has the call just now; when one has it again, its first frame shows what is missing.
+            log.info("no replay", call_sid=self._sid, error=error)
+        finally:
+            waiting, self._waiting = self._waiting or [], None
+        for frame in waiting:
+            self._put(frame)
+
+
+def _unpacked(data: bytes) -> AudioIn | None:
+    try:
+        return unpack_audio_in(data)
+    except (ValueError, TypeError, msgpack.UnpackException):
+        DROPPED.labels("malformed").inc()
+        return None
