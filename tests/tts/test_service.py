@@ -15,7 +15,7 @@ from voxbus.common.agents import Agent, Lines, Voice
 from voxbus.common.audio import HZ, active_level_dbfs, ms_of, mulaw_decode
 from voxbus.common.bus import Bus, BusConfig, Job, JobRunner
 from voxbus.common.clips import clip_key
-from voxbus.common.codec import AudioOut, unpack_audio_out
+from voxbus.common.codec import AudioOut, pack, unpack_audio_out, unpack_audio_wanted
 from voxbus.common.events import Attached, Heard, Interrupted, Resumed, Sentence, Started, Utterance
 from voxbus.common.speech import spoken
 from voxbus.tts.core_pieces import FIRST_BYTES
@@ -61,16 +61,29 @@ async def worker(nats_url: str) -> AsyncIterator[Worker]:
 
 
 class Listener:
-    """What a gateway hears of one call."""
+    """What a gateway hears of one call. ``misses``: so many messages are lost on the way."""
 
     def __init__(self) -> None:
         self.messages: list[AudioOut] = []
+        self.misses = 0
 
     async def start(self, bus: Bus, sid: str) -> None:
         await bus.audio.subscribe(subjects.audio_out(sid), self._on_message)
+        await bus.audio.answer(subjects.audio_wanted(sid), self._on_question)
 
     def _on_message(self, data: bytes) -> None:
-        self.messages.append(unpack_audio_out(data))
+        if self.misses:
+            self.misses -= 1
+        else:
+            self.messages.append(unpack_audio_out(data))
+
+    def _on_question(self, data: bytes) -> bytes:
+        asked = unpack_audio_wanted(data)
+        at, ended = 0, False
+        for message in sorted(self.of(asked.sentence, asked.turn), key=lambda m: m.offset):
+            if message.token == asked.token and message.offset <= at:
+                at, ended = max(at, message.offset + len(message.audio)), ended or message.last
+        return pack(None if ended else at)  # type: ignore[no-any-return]
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
         async with asyncio.timeout(timeout_s):
@@ -142,6 +155,32 @@ async def test_a_sentence_becomes_audio(worker: Worker, bus: Bus, sid: str, list
     assert len(first.audio) == FIRST_BYTES
     assert len(second.audio) <= FIRST_BYTES
     assert 0 < first.synthesis_ms <= listener.messages[-1].synthesis_ms < 2000
+
+
+async def test_audio_that_was_lost_on_the_way_is_sent_again(
+    worker: Worker, bus: Bus, sid: str, listener: Listener
+) -> None:
+    listener.misses = 3
+    await bus.append(sentence(sid))
+    await idle(worker, jobs=1)
+    await listener.until(lambda: any(m.last for m in listener.of(0)) and listener.of(0)[-1].last)
+    await idle(worker)
+    by_offset = {m.offset: m for m in listener.of(0)}
+    assert len({m.token for m in listener.of(0)}) == 1
+    at = 0
+    for offset, message in sorted(by_offset.items()):
+        assert offset == at
+        at += len(message.audio)
+    assert 3500 < ms_of(at) < 6000
+
+
+async def test_a_sentence_that_no_gateway_takes_is_given_up(worker: Worker, bus: Bus, sid: str) -> None:
+    before = count("tts_undelivered")
+    await bus.append(sentence(sid))
+    async with asyncio.timeout(8):
+        while count("tts_undelivered") == before:
+            await asyncio.sleep(0.01)
+    await idle(worker)
 
 
 async def test_sentences_are_said_in_parallel_and_each_is_whole(

@@ -57,6 +57,19 @@ def test_a_newer_worker_goes_on_where_the_older_one_was_played(
     assert audio.done
 
 
+def test_what_is_wanted_of_a_worker_is_what_is_not_here_yet(speech: Speech) -> None:
+    whole = speech(100)
+    audio = SentenceAudio()
+    assert audio.wanted_from(5) == 0
+    audio.add(piece(whole[:160], 0), 0)
+    audio.add(piece(whole[320:], 320, last=True), 0)
+    assert audio.wanted_from(5) == 160
+    assert audio.wanted_from(4) is None, "another one says it"
+    assert audio.wanted_from(6) == 0, "nothing of it has come"
+    audio.add(piece(whole[160:320], 160), 0)
+    assert audio.wanted_from(5) is None
+
+
 def test_the_older_worker_serves_until_the_newer_one_is_as_far() -> None:
     audio = SentenceAudio()
     audio.add(piece(b"a" * 320, 0, token=5), 0)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxbus.common import events as ev
+from voxbus.common.codec import AudioWanted
 
-from .line import Line
+from .line import TOKEN, Line
 
 Speech = Callable[..., bytes]
 PAD = b"\xff"
@@ -135,3 +136,24 @@ def test_long_audio_is_sent_with_a_second_and_a_half_in_hand(line: Line, speech:
     line.run(5000)
     assert 1480 <= line.most_ahead_ms <= 1500
     assert len(line.heard) == 5000 * 8 + 160
+
+
+def test_what_is_wanted_of_a_sentence_until_it_is_over(speech: Speech) -> None:
+    def wanted(turn: int = 1, sentence: int = 0, token: int = TOKEN) -> int | None:
+        return line.player.wanted_from(AudioWanted(turn, 0, sentence, token))
+
+    line = Line(inbound=True)
+    assert wanted() == 0, "the log may be behind the question"
+    audio = speech(400)
+    line.audio(audio[:1600], last=False)
+    assert wanted() == 1600
+    line.log(line.sentence())
+    assert wanted() == 1600
+    line.audio(audio[1600:], offset=1600)
+    assert wanted() is None
+    line.log(line.reply_ended())
+    line.run(600)
+    assert wanted(token=TOKEN + 1) is None, "it was heard"
+    line.log(line.utterance(2))
+    assert wanted(token=TOKEN + 1) is None, "its turn is over"
+    assert wanted(turn=2) == 0

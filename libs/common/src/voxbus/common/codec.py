@@ -78,6 +78,15 @@ class AudioOut(NamedTuple):
     audio: bytes
 
 
+class AudioWanted(NamedTuple):
+    """From which byte on is a sentence wanted of the worker with this ``token``? The answer is a number, or nil."""
+
+    turn: int
+    attempt: int
+    sentence: int
+    token: int
+
+
 pack = msgpack.Packer(autoreset=True).pack
 
 
@@ -87,3 +96,7 @@ def unpack_audio_in(data: bytes) -> AudioIn:
 
 def unpack_audio_out(data: bytes) -> AudioOut:
     return AudioOut._make(msgpack.unpackb(data, use_list=False))
+
+
+def unpack_audio_wanted(data: bytes) -> AudioWanted:
+    return AudioWanted._make(msgpack.unpackb(data, use_list=False))

@@ -85,6 +85,10 @@ def audio_replay(sid: str) -> str:
     return f"call.{sid}.audio.replay"
 
 
+def audio_wanted(sid: str) -> str:
+    return f"call.{sid}.audio.wanted"
+
+
 def partial(sid: str) -> str:
     return f"call.{sid}.partial"
 

@@ -63,7 +63,7 @@ class Admitted:
         log, *_ = await _together(
             self._read_log(sid),
             self._hold(self._bus.audio.subscribe(subjects.audio_out(sid), self._on_audio)),
-            self._hold(self._bus.audio.serve(subjects.audio_replay(sid), self._replay)),
+            self._serve(sid),
         )
         snapshot = log.snapshot
         state = fold(snapshot)
@@ -93,9 +93,16 @@ class Admitted:
     async def _hold(self, subscribing: Awaitable[Subscription]) -> None:
         self._subscriptions.append(await subscribing)
 
+    async def _serve(self, sid: str) -> None:
+        await self._hold(self._bus.audio.serve(subjects.audio_replay(sid), self._replay))
+        await self._hold(self._bus.audio.answer(subjects.audio_wanted(sid), self._wanted))
+
     def _on_audio(self, data: bytes) -> None:
         if self._call is not None:  # before that nobody has been asked to speak
             self._call.on_audio(data)
+
+    def _wanted(self, question: bytes) -> bytes | None:
+        return self._call.wanted(question) if self._call is not None else None
 
     def _replay(self, request: bytes) -> list[bytes]:
         """``request``: the sequence number to begin with; empty = all that is kept."""

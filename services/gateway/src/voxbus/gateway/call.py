@@ -19,7 +19,7 @@ from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.audio import FRAME_BYTES
 from voxbus.common.bus import Bus
-from voxbus.common.codec import pack, unpack_audio_out
+from voxbus.common.codec import pack, unpack_audio_out, unpack_audio_wanted
 from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState
 from voxbus.common.logs import Log
@@ -166,6 +166,14 @@ class Call:
         if self.player.dropped != dropped:
             metrics.AUDIO_DROPPED.inc()
         self._do()
+
+    def wanted(self, question: bytes) -> bytes | None:
+        """What a TTS worker asks when it has sent a whole sentence; None: it makes no sense."""
+        try:
+            asked = unpack_audio_wanted(question)
+        except (ValueError, TypeError, msgpack.UnpackException):
+            return None
+        return bytes(pack(self.player.wanted_from(asked)))
 
     # The clock
 

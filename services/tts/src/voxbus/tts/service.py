@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final
 
-from voxbus.common import subjects
 from voxbus.common.bus import Bus, Follower, Job, JobRunner
-from voxbus.common.codec import AudioOut, pack
-from voxbus.common.errors import BusError, BusUnavailable
+from voxbus.common.errors import BusError
 from voxbus.common.events import Resumed, Sentence, Started, Stored
 from voxbus.common.fold import fold
 from voxbus.common.logs import get_logger
@@ -22,7 +20,8 @@ from voxbus.common.telemetry import counter, histogram_ms
 from voxbus.tts.clips import Clips
 from voxbus.tts.core_cancel import KINDS, Cancellations
 from voxbus.tts.core_jobs import Skip, Speak, needs_log, plan_resumed, plan_sentence
-from voxbus.tts.core_pieces import Piece, PieceCutter
+from voxbus.tts.core_pieces import PieceCutter
+from voxbus.tts.delivery import Delivery
 from voxbus.tts.providers import Provider
 from voxbus.tts.settings import TtsSettings
 from voxbus.tts.speaker import Speaker
@@ -34,9 +33,6 @@ _SKIPPED = counter("tts_skipped", "Jobs, or parts of one, that nobody wanted any
 _FIRST_AUDIO = histogram_ms("tts_first_audio", "Job received to its first audio sent.", "source")
 _FAILED_JOBS = counter("tts_failed_jobs", "Jobs that were handed over because of an error.", "error")
 
-#: How long audio waits for its connection before the job goes to another worker.
-_SEND_S: Final = 1.0
-_SEND_RETRY_S: Final = 0.01
 #: A job that fails again is not thrown back and forth as fast as it will go.
 _FAILED_AGAIN_S: Final = 0.25
 _MAX_APOLOGIES: Final = 1_000
@@ -151,38 +147,19 @@ class TtsService:
 
     async def _send_audio(self, job: Job, sentence: Sentence, started_s: float) -> None:
         cutter = PieceCutter()
+        delivery = Delivery(self._bus, job, sentence, started_s)
         source = ""
         async with aclosing(self.speaker.speak(sentence)) as chunks:
             async for chunk in chunks:
                 job.progress()
                 for piece in cutter.feed(chunk.audio):
-                    await self._send(job, sentence, piece, started_s)
+                    await delivery.send(piece)
                 if not source and cutter.offset:
                     _FIRST_AUDIO.labels(chunk.source).observe((time.monotonic() - started_s) * 1000)
                 source = chunk.source if cutter.offset else source
-        await self._send(job, sentence, cutter.finish(), started_s)
+        await delivery.send(cutter.finish())
+        await delivery.arrive()
         _SENTENCES.labels(source or "none").inc()
-
-    async def _send(self, job: Job, sentence: Sentence, piece: Piece, started_s: float) -> None:
-        message = pack(
-            AudioOut(
-                sentence.turn,
-                sentence.attempt,
-                sentence.index,
-                job.received_ms,
-                piece.offset,
-                piece.last,
-                (time.monotonic() - started_s) * 1000,
-                piece.audio,
-            )
-        )
-        subject = subjects.audio_out(sentence.call)
-        deadline_s = time.monotonic() + _SEND_S
-        # Unlike a caller's frame this audio is early, not late: it can wait until the connection takes it.
-        while not self._bus.audio.publish(subject, message):
-            if time.monotonic() > deadline_s:
-                raise BusUnavailable("the audio connection takes no messages")
-            await asyncio.sleep(_SEND_RETRY_S)
 
     async def _prepared_line(self, sentence: Sentence) -> bytes | None:
         """The fallback line of the call's agent, once a reply: nobody wants to hear it for each sentence."""

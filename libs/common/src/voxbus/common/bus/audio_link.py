@@ -83,6 +83,23 @@ class AudioLink:
 
         return Subscription(await self._client.subscribe(subject, cb=answer))
 
+    async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
+        """Answers each request on ``subject`` with ``handler(request)``; None = no answer."""
+
+        async def respond(message: Msg) -> None:
+            if message.reply and (answer := handler(message.data)) is not None:
+                await self._client.publish(message.reply, answer)
+
+        return Subscription(await self._client.subscribe(subject, cb=respond))
+
+    async def ask(self, subject: str, request: bytes, timeout_s: float = 0.5) -> bytes | None:
+        """The answer of whoever answers on ``subject``; None when nobody does, or not in time."""
+        try:
+            message = await self._client.request(subject, request, timeout=timeout_s)
+        except errors.Error:
+            return None
+        return bytes(message.data)
+
     async def request_many(
         self,
         subject: str,

@@ -53,5 +53,8 @@ class Agenda:
         at = (piece.turn, piece.attempt, piece.sentence)
         return self._early.setdefault(at, SentenceAudio()).add(piece, now_ms)
 
+    def early(self, turn: int, attempt: int, sentence: int) -> SentenceAudio | None:
+        return self._early.get((turn, attempt, sentence))
+
     def take_early(self, turn: int, attempt: int, sentence: int) -> SentenceAudio | None:
         return self._early.pop((turn, attempt, sentence), None)

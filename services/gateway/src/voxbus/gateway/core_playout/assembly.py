@@ -106,6 +106,15 @@ class SentenceAudio:
             self._hole_ms = now_ms
         return True
 
+    def wanted_from(self, token: int) -> int | None:
+        """From which byte on the worker ``token`` should say the sentence (again); None = it has done its part."""
+        newest = self._next or self._now
+        if self.closed or token < newest.token:
+            return None
+        if token > newest.token:
+            return 0
+        return None if newest.complete else newest.reached
+
     def _change_over(self) -> None:
         """Goes on with the newer worker once it has said more than was played; until then the old one's serves."""
         if self._next is None:

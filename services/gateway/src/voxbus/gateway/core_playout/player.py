@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Final
 
 from voxbus.common import events as ev
-from voxbus.common.codec import AudioOut
+from voxbus.common.codec import AudioOut, AudioWanted
 from voxbus.common.events import Event
 from voxbus.common.fold import CallState
 from voxbus.gateway.core_playout import guard, verdicts
@@ -126,6 +126,19 @@ class Player:
             if used and reply is self._stage.reply:
                 self._stage.pump(now_ms)
         self.dropped += not used
+
+    def wanted_from(self, asked: AudioWanted) -> int | None:
+        """See SentenceAudio.wanted_from; of a reply that is over nothing is wanted."""
+        agenda = self._stage.agenda
+        key = (asked.turn, asked.attempt)
+        if agenda.is_past(key):
+            return None
+        reply = agenda.find(key)
+        line = reply.lines.get(asked.sentence) if reply is not None else None
+        if line is None:
+            audio = agenda.early(*key, asked.sentence)
+            return 0 if audio is None else audio.wanted_from(asked.token)
+        return None if line.settled else line.audio.wanted_from(asked.token)
 
     def on_mark(self, name: str, now_ms: float) -> None:
         for line in self._stage.sender.returned(name):
