@@ -1,4 +1,4 @@
-"""The carrier's REST API for calls: create, update, fetch, list; and its ways to fail.
+"""The carrier's REST API: the account; its calls (create, update, fetch, list); and its ways to fail.
 
 async with Exchange(auth_token="t") as exchange, RestApi(exchange) as api:
     api.faults.append(too_many())
@@ -72,6 +72,8 @@ class RestApi:
         calls = f"/2010-04-01/Accounts/{self._exchange.account_sid}/Calls"
         if request.path == f"{calls}.json":
             return await (self._create(request) if request.method == "POST" else self._list(request))
+        if request.path == f"{calls.removesuffix('/Calls')}.json":
+            return _json({"sid": self._exchange.account_sid, "status": "active", "type": "Full"})
         sid = request.path.removeprefix(f"{calls}/").removesuffix(".json")
         outgoing = self._exchange.calls.get(sid)
         if outgoing is None:

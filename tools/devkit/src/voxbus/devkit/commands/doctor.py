@@ -11,7 +11,7 @@ import httpx
 from voxbus.devkit import terminal
 from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.docs.configuration import settings_classes
-from voxbus.devkit.doctor import checks
+from voxbus.devkit.doctor import checks, office
 from voxbus.devkit.doctor.findings import Finding
 
 _COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}
@@ -46,6 +46,23 @@ async def examine() -> Sequence[Finding]:
         async with httpx.AsyncClient() as http:
             findings.append(await checks.public_url(public, http))
     findings.extend(checks.providers(loaded))
+    findings.extend(await _office(loaded))
+    return findings
+
+
+async def _office(loaded: checks.Loaded) -> list[Finding]:
+    findings = []
+    async with httpx.AsyncClient() as http:
+        if "scheduler" in loaded:
+            values = loaded["scheduler"].model_dump()
+            findings.append(office.orders(values["scheduler_secret"]))
+            findings.append(await office.calls_out(values, http))
+            chosen = "database_url" in loaded["scheduler"].model_fields_set
+            url = values["database_url"].get_secret_value()
+            findings.append(await office.database(url, chosen=chosen))
+        if "reporter" in loaded:
+            values = loaded["reporter"].model_dump()
+            findings.append(await office.reports(values["api_url"], values["agent_shared_secret"], http))
     return findings
 
 

@@ -7,13 +7,12 @@ import os
 from pathlib import Path
 
 from voxbus.devkit import terminal
+from voxbus.devkit.doctor.office import NEEDED_TO_DIAL
 from voxbus.devkit.phonebook import PHONEBOOK
 from voxbus.devkit.stack import Stack
 
 _LEVEL_COLOURS = {"warning": "yellow", "error": "red", "critical": "red"}
 _KNOWN = ("time", "level", "service", "logger", "message", "worker", "traceback")
-
-_NEEDED_TO_DIAL = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER", "PUBLIC_URL")
 
 
 def hello(stack: Stack, secrets: Path, *, carrier: bool) -> str:
@@ -58,7 +57,7 @@ def _real() -> list[str]:
 
 
 def _calls_out(stack: Stack, secrets: Path, *, carrier: bool) -> list[str]:
-    missing = [name for name in _NEEDED_TO_DIAL if not carrier and not os.environ.get(name)]
+    missing = [name for name in NEEDED_TO_DIAL if not carrier and not os.environ.get(name)]
     if missing:
         return [f"To place calls, set {', '.join(missing)}; or start with --carrier, which simulates one."]
     return ["Place a call:", f"  {order_line(stack.scheduler_url, secrets)}"]
