@@ -101,7 +101,8 @@ def test_the_line_that_places_a_call_is_the_one_that_up_prints(monkeypatch: pyte
     known = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     port = re.search(r"\| `SCHEDULER_PORT` \| `(\d+)`", known)
     assert port is not None
-    assert order_line(f"http://127.0.0.1:{port[1]}", Path("var/up/secrets.env")) in README.splitlines()
+    line = order_line(f"http://127.0.0.1:{port[1]}", Path("var/up/secrets.env"), PHONEBOOK[0].number)
+    assert line in README.splitlines()
 
 
 def test_every_simulated_telephone_is_there() -> None:

@@ -60,13 +60,14 @@ def _calls_out(stack: Stack, secrets: Path, *, carrier: bool) -> list[str]:
     missing = [name for name in NEEDED_TO_DIAL if not carrier and not os.environ.get(name)]
     if missing:
         return [f"To place calls, set {', '.join(missing)}; or start with --carrier, which simulates one."]
-    return ["Place a call:", f"  {order_line(stack.scheduler_url, secrets)}"]
+    number = PHONEBOOK[0].number if carrier else "+THE_NUMBER"
+    return ["Place a call:", f"  {order_line(stack.scheduler_url, secrets, number)}"]
 
 
-def order_line(scheduler_url: str, secrets: Path) -> str:
-    """What rings a telephone, to be typed in another terminal."""
+def order_line(scheduler_url: str, secrets: Path, number: str) -> str:
+    """What rings ``number``, to be typed in another terminal."""
     first = "" if os.environ.get("SCHEDULER_SECRET") else f"{source(secrets)}; "
-    order = json.dumps({"to": PHONEBOOK[0].number, "agent": "appointment_reminder"})
+    order = json.dumps({"to": number, "agent": "appointment_reminder"})
     bearer = '-H "Authorization: Bearer $SCHEDULER_SECRET"'
     return f"{first}curl {scheduler_url}/trigger-outbound {bearer} -d '{order}'"
 
