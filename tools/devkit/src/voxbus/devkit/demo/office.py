@@ -42,8 +42,15 @@ class Office:
         return str(view["callSid"])
 
     async def came_out(self, call_id: str, timeout_s: float) -> Order:
-        """The order once its report is there, or as it is when that does not come."""
-        view = await self._until(call_id, lambda view: view["report"], timeout_s)
+        """The order once it stands where its report says, or as it is when that does not come.
+
+        The scheduler learns of the end from the log and of the report from the reporter, in any order.
+        """
+
+        def settled(view: dict[str, Any]) -> bool:
+            return view["report"] is not None and view["report"]["outcome"] == view["state"]
+
+        view = await self._until(call_id, settled, timeout_s)
         history = [
             (datetime.fromisoformat(step["at"]).timestamp(), step["state"]) for step in view["history"]
         ]
