@@ -14,6 +14,7 @@ from typing import Final
 
 from voxbus.devkit.bench import turn
 from voxbus.devkit.bench.timing import Case, measure, table
+from voxbus.devkit.caller import ScriptFailed
 
 #: A module each, with ``cases()``. Those of services need the service to be installed.
 SUITES: Final = ("common", "gateway", "stt")
@@ -46,7 +47,13 @@ def main(argv: list[str] | None = None) -> int:
     gc.freeze()  # as a service does after its start
     print("\n".join(table([measure(case) for case in cases])))
     if arguments.calls and not arguments.only:
-        latencies = asyncio.run(turn.measure_turns(arguments.calls, arguments.turns))
+        try:
+            latencies = asyncio.run(turn.measure_turns(arguments.calls, arguments.turns))
+        except ExceptionGroup as failed:
+            if failed.split(ScriptFailed)[1] is not None:
+                raise
+            print(f"\nno turns were measured: {failed.message}, as {failed.exceptions[0]}", file=sys.stderr)
+            return 1
         print("\n" + "\n".join(turn.lines(latencies, arguments.calls)))
     return 0
 
