@@ -84,6 +84,20 @@ class Script:
             )
         )
 
+    def is_through(self, turn: int) -> Script:
+        """A machine, with its greeting."""
+        return self.add(
+            ev.Utterance(
+                call=SID,
+                holder=self.holder,
+                turn=turn,
+                text="",
+                start_media_ms=0,
+                end_media_ms=len(self.log),
+                ended_by="machine",
+            )
+        )
+
     def cuts(self, turn: int, index: int, text: str, *, stream: str = STREAM) -> Script:
         return self.add(
             ev.Interrupted(call=SID, stream_sid=stream, turn=turn, sentence=index, played_ms=300, text=text)
@@ -210,6 +224,50 @@ def test_7_after_the_end_only_status_and_reports_count(script: Script) -> None:
     assert state.turns == {}
     assert len(state.statuses) == 1
     assert state.reported is not None
+
+
+@pytest.fixture
+def machine(agent: Agent) -> Script:
+    """It answered, and the agent is in the middle of greeting it."""
+    script = Script(agent.model_copy(update={"machine_detection": "hang_up"}), "outbound")
+    script.says(1, "").answers(1, "Hello.", ended=False)
+    return script.add(ev.Status(call=SID, sequence=0, answered_by="machine_end_beep"))
+
+
+def test_8_after_a_machine_only_what_is_said_to_it_counts(machine: Script) -> None:
+    machine.answers(1, "More.", start=1).says(2, "leave a message").answers(2, "What?")
+    state = machine.state()
+    assert state.to_machine
+    assert list(state.turns) == [1]
+    assert list(state.turns[1].sentences) == [0]
+    assert not state.is_current(1, 0)
+    assert state.void == 5
+    machine.is_through(2).answers(2, "This is a message.").add(
+        ev.HangupRequested(call=SID, turn=2, reason="machine")
+    )
+    state = machine.state()
+    assert state.turns[2].for_machine
+    assert [s.event.text for s in state.turns[2].sentences.values()] == ["This is a message."]
+    assert state.hangup is not None
+    # It hears itself, or the human who is none after all speaks: the message is said once.
+    machine.says(3, "hello")
+    assert machine.state().latest_turn == 2
+
+
+def test_8_a_hangup_from_before_is_for_nobody(machine: Script) -> None:
+    early = ev.HangupRequested(call=SID, turn=1, reason="no_input")
+    assert machine.add(early).state().hangup is None
+    machine.log.insert(-2, machine.log.pop())
+    assert fold(Stored(n, s.time_s, s.event) for n, s in enumerate(machine.log, 1)).hangup is None
+
+
+def test_8_a_person_or_an_agent_that_does_not_care_is_no_machine(agent: Agent) -> None:
+    for detection, answered_by in (("off", "machine_start"), ("hang_up", "human"), ("hang_up", "unknown")):
+        script = Script(agent.model_copy(update={"machine_detection": detection}), "outbound")
+        script.add(ev.Status(call=SID, sequence=0, answered_by=answered_by)).says(1, "hello")
+        assert not script.state().to_machine
+        assert script.state().latest_turn == 1
+    assert script.state().answered_by == "unknown"
 
 
 def test_backchannels_take_no_turn(script: Script) -> None:

@@ -72,6 +72,8 @@ def test_a_machine_makes_a_voicemail(started: ev.Started) -> None:
     assert came_out(started, machine) is None
     assert came_out(started, machine, ended("agent_hung_up")) == "voicemail"
     assert came_out(machine, status(3, "completed")) == "voicemail"
+    assert came_out(started, status(0, answered_by="fax"), ended("agent_hung_up")) == "voicemail"
+    assert came_out(started, machine, ended("caller_hung_up")) == "voicemail"
     assert came_out(started, status(0, answered_by="human"), ended("agent_hung_up")) == "completed"
 
 

@@ -40,6 +40,12 @@ name: needy
 prompt: You call {customer}.
 lines: {greeting: "Hello {customer}."}
 """
+CALLING_FILE = """
+name: calling
+prompt: You call people.
+lines: {greeting: Hello., voicemail: Please call back.}
+machine_detection: leave_message
+"""
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -74,6 +80,7 @@ def agents_dir(tmp_path: Path) -> Path:
 def write_agents(directory: Path) -> Path:
     (directory / "test_agent.yaml").write_text(AGENT_FILE)
     (directory / "needy.yaml").write_text(NEEDY_FILE)
+    (directory / "calling.yaml").write_text(CALLING_FILE)
     return directory
 
 

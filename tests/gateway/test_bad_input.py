@@ -399,7 +399,7 @@ async def test_an_unknown_agent(gateway: Running) -> None:
     before = counted("gateway_bad_requests", code="unknown_agent")
     response = await gateway.post("/twilio/voice?agent=nobody", {"CallSid": "CA" + "0" * 32})
     assert response.status_code == 422
-    assert response.text == "no agent has this name; known: needy, test_agent\n"
+    assert response.text == "no agent has this name; known: calling, needy, test_agent\n"
     assert counted("gateway_bad_requests", code="unknown_agent") == before + 1
 
 

@@ -255,6 +255,53 @@ async def test_a_transfer_dials(gateway: Running, workers: Callable[[str], Worke
     assert (await gateway.log(call.sid, ev.Ended))[0].reason == "transferred"
 
 
+async def answered(gateway: Running, workers: Callable[[str], Workers]) -> tuple[Twilio, Workers]:
+    """A call to somebody, who has said hello."""
+    call = gateway.call()
+    await call.begin(agent="calling")
+    await gateway.log(call.sid, ev.Started)
+    agent = workers(call.sid)
+    await agent.attach()
+    await agent.utterance(turn=1, text="", ended_by="no_words")
+    return call, agent
+
+
+async def test_a_machine_is_not_talked_to_before_it_is_through_and_is_hung_up_on_after_the_message(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call, agent = await answered(gateway, workers)
+    await agent.say("Hello there.", AUDIO * 5)
+    await call.wait_for("media")
+    form = {"CallSid": call.sid, "AnsweredBy": "machine_end_beep", "MachineDetectionDuration": "4100"}
+    assert (await gateway.post("/twilio/amd?session=s-1", form)).status_code == 204
+    await call.wait_for("clear")
+    (status,) = await gateway.log(call.sid, ev.Status)
+    assert (status.answered_by, status.session) == ("machine_end_beep", "s-1")
+    assert (await gateway.log(call.sid, ev.Interrupted))[0].turn == 1
+    await agent.utterance(turn=2, text="leave a message")  # decided before the verdict was known
+    await agent.utterance(turn=3, text="", ended_by="machine")
+    await agent.put(ev.HangupRequested(call=call.sid, turn=3, reason="machine"))
+    heard = len(call.heard())
+    await agent.say("Please call back.", AUDIO[::-1], turn=3)
+    *_, mark = await call.wait_for("mark", 2)
+    assert not call.is_closed
+    assert AUDIO[::-1] in call.heard()[heard:]
+    await call.mark(mark["mark"]["name"])
+    assert await call.closed() == (1000, "agent done")
+    assert [h.text for h in await gateway.log(call.sid, ev.Heard) if h.turn == 3] == ["Please call back."]
+
+
+async def test_a_person_talks_on(gateway: Running, workers: Callable[[str], Workers]) -> None:
+    call, agent = await answered(gateway, workers)
+    await agent.say("Hello there.", AUDIO)
+    form = {"CallSid": call.sid, "AnsweredBy": "human"}
+    assert (await gateway.post("/twilio/amd", form)).status_code == 204
+    (mark,) = await call.wait_for("mark")
+    await call.mark(mark["mark"]["name"])
+    assert (await gateway.log(call.sid, ev.Heard))[0].complete
+    assert [m for m in call.received if m["event"] == "clear"] == []
+
+
 async def test_a_call_that_nobody_takes_is_told_so(gateway: Running, bus: Bus) -> None:
     await bus.clips.put(clip_key(Voice(), "All our lines are busy."), AUDIO)
     call = gateway.call()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,17 +26,9 @@ TRANSFER = ev.TransferRequested(call=SID, turn=1, target="desk")
 SPEECH = ev.SpeechStarted(call=SID, holder=2, media_ms=0, over_agent=False)
 
 
-def said(turn: int, text: str, *, backchannel: bool = False) -> ev.Utterance:
-    return ev.Utterance(
-        call=SID,
-        holder=2,
-        turn=turn,
-        text=text,
-        start_media_ms=0,
-        end_media_ms=1,
-        ended_by="silence",
-        backchannel=backchannel,
-    )
+def said(turn: int, text: str, **more: Any) -> ev.Utterance:
+    fields: dict[str, Any] = {"start_media_ms": 0, "end_media_ms": 1, "ended_by": "silence"} | more
+    return ev.Utterance(call=SID, holder=2, turn=turn, text=text, **fields)
 
 
 class Line:
@@ -84,6 +77,15 @@ def test_a_hangup_waits_for_the_verdict(line: Line) -> None:
     line.log(HEARD)
     assert line.due(2000, 1001) is None
     assert line.due(2001, 1001) == "agent_done"
+
+
+def test_a_machine_is_hung_up_on_at_once(agent: Agent) -> None:
+    line = Line(agent.model_copy(update={"machine_detection": "hang_up"}))
+    line.attach()
+    line.log(ev.Status(call=SID, sequence=0, answered_by="machine_start"))
+    through = said(2, "", ended_by="machine")
+    line.log(through, replace(HANGUP, turn=2), replace(REPLY_ENDED, turn=2, sentences=0))
+    assert line.due(1, None) == "agent_done"
 
 
 def test_a_transfer_waits_for_the_verdict_and_no_longer(line: Line) -> None:

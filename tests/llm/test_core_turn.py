@@ -15,6 +15,7 @@ from voxbus.common.events import (
     ReplyEnded,
     Sentence,
     Started,
+    Status,
     Stored,
     Utterance,
     UtteranceWithdrawn,
@@ -30,8 +31,8 @@ AGENT = Agent(
 )
 
 
-def started(direction: str = "inbound") -> Started:
-    return Started(call=CALL, stream_sid="MZ", session="s", direction=direction, agent=AGENT)  # type: ignore[arg-type]
+def started(direction: Any = "inbound", agent: Agent = AGENT) -> Started:
+    return Started(call=CALL, stream_sid="MZ", session="s", direction=direction, agent=agent)
 
 
 def state(*events: Event, direction: str = "inbound") -> CallState:
@@ -112,6 +113,32 @@ def test_what_is_left_alone(decision: Decision, reason: str) -> None:
 
 def test_the_time_limit_ends_the_call() -> None:
     assert answer(said(2, "", ended_by="time_limit")) == Say(2, 0, "Bye.", hangup="time_limit")
+
+
+@pytest.mark.parametrize(
+    ("detection", "answered_by", "line"),
+    [
+        ("leave_message", "machine_end_beep", "Call back."),
+        ("leave_message", "machine_start", "Call back."),
+        ("leave_message", "fax", ""),
+        ("hang_up", "machine_start", ""),
+    ],
+)
+def test_a_machine_gets_the_message_or_nothing(detection: str, answered_by: str, line: str) -> None:
+    lines = AGENT.lines.model_copy(update={"voicemail": "Call back."})
+    agent = AGENT.model_copy(update={"machine_detection": detection, "lines": lines})
+    verdict = Status(call=CALL, sequence=0, answered_by=answered_by)
+    through = said(2, "", ended_by="machine")
+    log = [
+        started("outbound", agent),
+        Attached(call=CALL, worker="w", nonce="n"),
+        said(1, ""),
+        verdict,
+        through,
+    ]
+    now = fold(Stored(number, 100.0 + number, event) for number, event in enumerate(log, 1))
+    assert decide(through, now, 0.0) == Say(2, 0, line, hangup="machine")
+    assert decide(said(1, ""), now, 0.0) == Skip("superseded")
 
 
 def test_speech_without_words_goes_through_the_lines_and_stays_at_the_last() -> None:

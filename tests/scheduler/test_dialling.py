@@ -65,6 +65,35 @@ async def test_an_order_becomes_a_call(client: Client, carrier_api: RestApi, bus
     assert history[-2:] == ["in_progress", "completed"]
 
 
+@pytest.mark.parametrize(
+    ("on_machine", "mode"), [("off", None), ("hang_up", "Enable"), ("leave_message", "DetectMessageEnd")]
+)
+async def test_the_agent_says_whether_the_carrier_looks_for_machines(
+    client: Client, carrier_api: RestApi, bus: Bus, agent: Agent, on_machine: str, mode: str | None
+) -> None:
+    agent = agent.model_copy(update={"name": "looking", "machine_detection": on_machine})
+    await bus.agents.put(agent.name, agent.model_dump_json().encode())
+    call_id = await client.ordered(agent="looking")
+    await client.until(call_id, "placed")
+    (form,) = carrier_api.orders
+    assert form.get("MachineDetection") == mode
+    if mode is not None:
+        assert form["AsyncAmd"] == "true"
+        assert form["AsyncAmdStatusCallback"] == f"https://voxbus.example/twilio/amd?session={call_id}"
+
+
+async def test_a_machine_makes_a_voicemail(
+    client: Client, carrier_api: RestApi, bus: Bus, agent: Agent
+) -> None:
+    call_id = await client.ordered()
+    await client.until(call_id, "placed")
+    sid = carrier_api.placed[0].sid
+    await started(bus, sid, call_id, agent)
+    await bus.append(Status(call=sid, sequence=0, session=call_id, answered_by="machine_end_beep"))
+    await bus.append(Ended(call=sid, reason="agent_hung_up"))
+    assert (await client.until(call_id, "voicemail"))["answeredBy"] == "machine_end_beep"
+
+
 async def test_the_context_is_there_before_anything_rings(
     scheduler: Scheduler, client: Client, carrier_api: RestApi, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

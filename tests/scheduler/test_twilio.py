@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from voxbus.scheduler.core_carrier import Answer, NotSent, Placed, Refused, TooMany, Unclear
-from voxbus.scheduler.providers import CarrierUnavailable, Dial
+from voxbus.scheduler.providers import CarrierUnavailable, Detection, Dial
 from voxbus.scheduler.providers.twilio import TwilioCarrier
 
 if TYPE_CHECKING:
@@ -51,6 +52,22 @@ async def test_an_order_as_the_carrier_sees_it(carrier: TwilioCarrier, carrier_a
         "StatusCallbackMethod": "POST",
         "Timeout": "30",
         "TimeLimit": "1000",
+    }
+
+
+@pytest.mark.parametrize(("detection", "mode"), [("answer", "Enable"), ("greeting_end", "DetectMessageEnd")])
+async def test_who_answers_is_found_out_beside_the_conversation(
+    carrier: TwilioCarrier, carrier_api: RestApi, detection: Detection, mode: str
+) -> None:
+    url = "https://voxbus.example/twilio/amd?session=s1"
+    await carrier.create(replace(DIAL, detection=detection, detection_url=url))
+    (form,) = carrier_api.orders
+    asked = {name: value for name, value in form.items() if "Machine" in name or "Amd" in name}
+    assert asked == {
+        "MachineDetection": mode,
+        "AsyncAmd": "true",
+        "AsyncAmdStatusCallback": url,
+        "AsyncAmdStatusCallbackMethod": "POST",
     }
 
 

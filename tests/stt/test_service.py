@@ -20,6 +20,7 @@ from voxbus.stt.service import SttService
 from voxbus.stt.settings import SttSettings
 
 speech = pytest.importorskip("voxbus.devkit.speech", reason="the devkit speaks for the caller")
+callees = pytest.importorskip("voxbus.devkit.callees", reason="the devkit has a machine's beep")
 
 
 class Told:
@@ -73,10 +74,10 @@ class Gateway:
         self._frames: dict[int, bytes] = {}
         self._sequence = 0
 
-    async def start(self, agent: Agent) -> None:
+    async def start(self, agent: Agent, direction: ev.Direction = "inbound") -> None:
         await self._bus.audio.serve(subjects.audio_replay(self._sid), self._replay)
         await self._bus.append(
-            ev.Started(call=self._sid, stream_sid="MZ", session="s", direction="inbound", agent=agent)
+            ev.Started(call=self._sid, stream_sid="MZ", session="s", direction=direction, agent=agent)
         )
 
     async def greet(self) -> None:
@@ -123,6 +124,7 @@ class Gateway:
 
 SAID = mulaw_encode(speech.speak("I would like to book a table please").audio)
 SILENCE = b"\xff" * 8000
+BEEP = mulaw_encode(callees.BEEP.audio).ljust(4000, b"\xff")
 
 
 class Worker:
@@ -321,3 +323,50 @@ async def test_keys_become_an_utterance(
     (utterance,) = await gateway.wait_for(ev.Utterance)
     assert isinstance(utterance, ev.Utterance)
     assert (utterance.text, utterance.ended_by) == ("12", "dtmf")
+
+
+async def test_the_silence_of_a_callee_and_then_a_hello_that_goes_on_is_one_turn(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    worker = await make_worker()
+    worker.recognizer.says = ""
+    await gateway.start(agent, "outbound")
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE + SILENCE)
+    await gateway.wait_for(ev.Utterance)
+    gateway.send(SAID + SILENCE)
+    utterances = await gateway.wait_for(ev.Utterance, 2)
+    assert [(u.key(), u.ended_by) for u in utterances if isinstance(u, ev.Utterance)] == [
+        ("1.0", "no_input"),
+        ("1.1", "no_words"),
+    ]
+
+
+async def test_a_machine_is_listened_to_until_it_is_through(
+    make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
+) -> None:
+    first = await make_worker("first")
+    await gateway.start(agent.model_copy(update={"machine_detection": "leave_message"}), "outbound")
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE[:3200] + SAID)
+    await gateway.wait_for(ev.SpeechStarted)
+    await bus.append(ev.Status(call=sid, sequence=0, answered_by="machine_end_beep"))
+    beep_ended_ms = len(SILENCE[:3200] + SAID) // 8 + 400
+
+    async def at_the_line_s_pace(*parts: bytes) -> None:
+        for part in parts:
+            for start in range(0, len(part), 800):
+                gateway.send(part[start : start + 800])
+                await asyncio.sleep(0.1)
+
+    await at_the_line_s_pace(BEEP)
+    # Whoever goes on hears all of it again, the quiet moments between the words too.
+    await make_worker("second")
+    await first.service.drain()
+    await gateway.wait_for(ev.Attached, 2)
+    await at_the_line_s_pace(SILENCE, SAID, SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert (utterance.turn, utterance.text, utterance.ended_by) == (1, "", "machine")
+    # Not from the replay: that is long ago. A busy worker sees the quiet a little later.
+    assert beep_ended_ms + 300 <= utterance.end_media_ms <= beep_ended_ms + 1300

@@ -60,7 +60,7 @@ class Line:
         self._do()
 
     def key(self) -> None:
-        self.player.on_key(self.now)
+        self.player.stop(self.now)
         self._do()
 
     def run(self, ms: float) -> None:

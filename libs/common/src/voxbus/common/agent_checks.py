@@ -13,6 +13,10 @@ from voxbus.common.errors import AgentError
 def problems(agent: Agent) -> Iterator[tuple[str, str]]:
     """(field, what is wrong and what to do) for what the types cannot say."""
     yield from _placeholder_problems(agent)
+    if agent.machine_detection == "leave_message" and not agent.lines.voicemail:
+        yield "lines.voicemail", "is missing; machine_detection: leave_message needs the message"
+    if agent.lines.voicemail and agent.machine_detection != "leave_message":
+        yield "lines.voicemail", "is never said; set machine_detection: leave_message"
     grammar = jsgf.Grammar()
     if agent.grammar:
         try:

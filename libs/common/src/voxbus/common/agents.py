@@ -101,7 +101,7 @@ class Dialogue(Definition):
 
 
 class Lines(Definition):
-    """What the agent says when no model was asked."""
+    """What the agent says when no model was asked. ``voicemail``: the message that it leaves on a machine."""
 
     greeting: str
     fallback: str = "I'm sorry, I lost my train of thought. Could you say that again?"
@@ -109,6 +109,7 @@ class Lines(Definition):
     no_words: tuple[str, ...] = ("I didn't catch that. Could you say it again?",)
     no_input: tuple[str, ...] = ("Are you still there?", "I can't hear you. Are you there?")
     no_capacity: str = "I'm sorry, all our lines are busy. Please call again in a few minutes."
+    voicemail: str = ""
     fillers: tuple[str, ...] = ("One moment.",)
 
 
@@ -134,3 +135,7 @@ class Agent(Definition):
     transfer_targets: Mapping[str, str] = Field(default_factory=dict)
     backchannels: tuple[str, ...] = ("mm-hm", "mhm", "uh-huh", "hmm", "mm", "okay", "right", "yeah", "i see")
     max_call_s: int | None = Field(default=None, ge=10, le=14400)
+    machine_detection: Literal["off", "hang_up", "leave_message"] = Field(
+        default="off",
+        description="When a machine answers a call of ours: hang up, or leave `lines.voicemail`. `off`: nobody asks.",
+    )

@@ -20,7 +20,9 @@ from typing import ClassVar, Literal
 from voxbus.common.agents import Agent, Voice
 
 Direction = Literal["inbound", "outbound"]
-EndedBy = Literal["provider", "silence", "max_duration", "dtmf", "no_words", "no_input", "time_limit"]
+EndedBy = Literal[
+    "provider", "silence", "max_duration", "dtmf", "no_words", "no_input", "time_limit", "machine"
+]
 EndReason = Literal[
     "caller_hung_up",
     "agent_hung_up",
@@ -112,7 +114,8 @@ class BargeIn(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance(Event):
-    """The caller's part of a turn. Empty ``text``: speech without words, no input, or the time limit.
+    """The caller's part of a turn. Empty ``text``: speech without words, no input, the time limit, or a machine that is
+    through with its greeting.
 
     ``start_media_ms``/``end_media_ms``: first and last speech. ``endpoint_ms``: last speech to decision.
     ``recognition_ms``: decision to text. ``dropped_frames``: caller frames the recognizer never saw.

@@ -10,6 +10,8 @@ The rules, one test each in tests/common/test_fold.py:
 5. When the next final utterance arrives, sentences without a verdict count as heard (assumed).
 6. A caller who speaks again cancels a hangup or transfer that was requested before.
 7. After ``ended`` only ``status`` and ``report_*`` count.
+8. Once a machine has answered, and the agent has ``machine_detection``, only the utterance that says so (``ended_by``
+   machine) counts, with its reply. A hangup or transfer from before is cancelled.
 """
 
 from __future__ import annotations
@@ -64,6 +66,11 @@ class TurnState:
         return " ".join(part for part in parts if part)
 
     @property
+    def for_machine(self) -> bool:
+        """What is said in it is for a machine that answered."""
+        return self.utterance is not None and self.utterance.ended_by == "machine"
+
+    @property
     def replied(self) -> bool:
         """Nothing more will be said in this turn: it ended, or was cut, or withdrawn."""
         return self.withdrawn or self.interrupted is not None or self.reply_ended is not None
@@ -84,7 +91,9 @@ class TurnState:
 
 @dataclass
 class CallState:
-    """``void`` counts the events that the rules left out."""
+    """``answered_by``: what answering-machine detection found, in the carrier's words; empty = nothing yet.
+    ``void`` counts the events that the rules left out.
+    """
 
     started: ev.Started | None = None
     started_s: float = 0.0
@@ -100,6 +109,7 @@ class CallState:
     disconnected: ev.Disconnected | None = None
     digits: list[ev.Dtmf] = field(default_factory=list)
     statuses: list[ev.Status] = field(default_factory=list)
+    answered_by: str = ""
     ended: ev.Ended | None = None
     ended_s: float = 0.0
     reported: ev.ReportDelivered | ev.ReportLost | None = None
@@ -111,6 +121,16 @@ class CallState:
     def turn(self) -> TurnState | None:
         """The turn that is going on: the one of the latest utterance, or the greeting."""
         return self.turns.get(self.latest_turn)
+
+    @property
+    def by_machine(self) -> bool:
+        """Whether a machine answered, as far as the carrier can tell."""
+        return self.answered_by.startswith("machine") or self.answered_by == "fax"
+
+    @property
+    def to_machine(self) -> bool:
+        """Whether the agent talks to a machine now, or not at all: the conversation is over."""
+        return self.by_machine and self.started is not None and self.started.agent.machine_detection != "off"
 
     def next_turn(self) -> int:
         """The number of the caller's next utterance. An inbound call's turn 1 is the greeting, even if unsaid yet."""
@@ -124,12 +144,19 @@ class CallState:
 
     def is_current(self, turn: int, attempt: int) -> bool:
         """Whether work for (turn, attempt) is still wanted."""
-        if self.ended is not None or turn < self.latest_turn:
+        if self.ended is not None or self._is_over(turn):
             return False
         state = self.turns.get(turn)
         if state is None:
             return True
         return attempt == state.attempt and not state.withdrawn and state.interrupted is None
+
+    def _is_over(self, turn: int) -> bool:
+        """A later turn counts, or a machine has answered and this turn is not for it."""
+        if turn < self.latest_turn:
+            return True
+        state = self.turns.get(turn)
+        return self.to_machine and (state is None or not state.for_machine)
 
     def apply(self, stored: Stored) -> bool:
         """Takes in one event; False when it is void or was applied already."""
@@ -180,13 +207,13 @@ class CallState:
             case ev.Dtmf():
                 self.digits.append(event)
             case ev.Status():
-                self.statuses.append(event)
+                self._take_status(event)
             case ev.HangupRequested():
-                if event.turn < self.latest_turn:
+                if self._is_over(event.turn):
                     return False
                 self.hangup = event
             case ev.TransferRequested():
-                if event.turn < self.latest_turn:
+                if self._is_over(event.turn):
                     return False
                 self.transfer = event
             case ev.Disconnected():
@@ -199,7 +226,16 @@ class CallState:
                 pass
         return True
 
+    def _take_status(self, event: ev.Status) -> None:
+        self.statuses.append(event)
+        if event.answered_by:
+            self.answered_by = event.answered_by
+            if self.to_machine:
+                self.hangup = self.transfer = None
+
     def _take_utterance(self, event: ev.Utterance, time_s: float) -> bool:
+        if self.to_machine and event.ended_by != "machine":
+            return False
         if event.backchannel:
             self.backchannels.append(event)
             return True

@@ -10,7 +10,7 @@ from voxbus.common.fold import CallState
 Outcome = Literal[
     "completed",  # there was a conversation, whoever ended it
     "transferred",  # ... and a human took over
-    "voicemail",  # a machine answered
+    "voicemail",  # a machine answered, whether it got a message or not
     "no_answer",
     "busy",
     "canceled",
@@ -36,17 +36,12 @@ def terminal_status(state: CallState) -> Status | None:
     return max(said, key=lambda status: status.sequence) if said else None
 
 
-def answered_by(state: CallState) -> str:
-    """What the carrier's answering-machine detection found (``human``, ``machine_end_beep`` ...); empty = nothing."""
-    return next((status.answered_by for status in state.statuses if status.answered_by), "")
-
-
 def outcome_of(state: CallState) -> Outcome | None:
     """None while the call goes on."""
     terminal = terminal_status(state)
     if state.started is None:
         # Nobody ever spoke with us. An end without a status: the webhook was asked, the media never came.
-        if answered_by(state).startswith("machine") and (terminal or state.ended):
+        if state.by_machine and (terminal or state.ended):
             return "voicemail"
         if terminal is not None:
             return TERMINAL[terminal.status]
@@ -62,4 +57,4 @@ def _conversation(state: CallState, *, broken: bool) -> Outcome:
         return "failed"
     if state.ended is not None and state.ended.reason == "transferred":
         return "transferred"
-    return "voicemail" if answered_by(state).startswith("machine") else "completed"
+    return "voicemail" if state.by_machine else "completed"

@@ -110,7 +110,7 @@ class Call:
                 media_ms=self._caller.media_ms,
             )
         )
-        self.player.on_key(self._now_ms())
+        self.player.stop(self._now_ms())
         self._do()
 
     def on_mark(self, name: str) -> None:
@@ -144,6 +144,8 @@ class Call:
                 self.player.restore(self.state, now)
             case ev.Utterance(backchannel=False, final=True):
                 self.ring.turn_ended(event.end_media_ms)
+            case ev.Status() if event.answered_by and self.state.to_machine:
+                self.player.stop(now)
             case ev.UtteranceConfirmed():
                 turn = self.state.turns.get(event.turn)
                 if turn is not None and turn.utterance is not None:

@@ -89,7 +89,8 @@ class Closing:
         turn = state.turns.get(request.turn)
         waited_ms = now_ms - max(self._moved_ms, silent_since_ms if silent_since_ms is not None else now_ms)
         if turn is not None and turn.interrupted is None and turn.played:
-            return state.hangup is None or waited_ms >= self._limits.farewell
+            # Neither whoever takes the call over nor a machine has anything to add.
+            return state.hangup is None or state.to_machine or waited_ms >= self._limits.farewell
         # Cut by the caller, whose utterance may cancel it; or its audio does not come.
         return waited_ms >= self._limits.unheard
 

@@ -108,7 +108,7 @@ class Webhooks:
         )
         answered_by = asked.fields.get("AnsweredBy", "")
         if answered_by:  # with synchronous detection the result comes with this request
-            await self._answered_by(sid, answered_by)
+            await self._answered_by(sid, session, answered_by)
         return await self._connect(asked.origin, leg, Reconnect(0, 0), DRAIN_PAUSE_S if draining else 0)
 
     async def next(self, asked: Asked, *, draining: bool) -> str:
@@ -169,12 +169,12 @@ class Webhooks:
 
     async def amd(self, asked: Asked) -> None:
         """Who answered: a person or a machine."""
-        await self._answered_by(asked.sid, asked.fields.get("AnsweredBy", ""))
+        await self._answered_by(asked.sid, asked.session, asked.fields.get("AnsweredBy", ""))
 
-    async def _answered_by(self, sid: str, answered_by: str) -> None:
+    async def _answered_by(self, sid: str, session: str, answered_by: str) -> None:
         if _WORD.fullmatch(answered_by) is None:
             raise Refused(400, "bad_answered_by", "the parameter AnsweredBy is missing or no result")
-        await self._once(ev.Status(call=sid, sequence=0, answered_by=answered_by))
+        await self._once(ev.Status(call=sid, sequence=0, session=session, answered_by=answered_by))
 
     def stream_status(self, asked: Asked) -> None:
         """The carrier's view of a stream; its errors name what is wrong with our side."""

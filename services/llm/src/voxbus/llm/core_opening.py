@@ -35,7 +35,7 @@ def opening(state: CallState) -> dict[int, Step]:
     agent = state.started.agent
     steps: dict[int, Step] = {}
     for utterance in state.utterances():
-        if utterance.ended_by == "time_limit":
+        if utterance.ended_by in ("time_limit", "machine"):
             break
         step = _again(state, utterance, steps) if "greet" in steps.values() else _first(agent, utterance)
         if step is None:

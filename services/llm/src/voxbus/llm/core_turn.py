@@ -10,6 +10,7 @@ started, outbound                               nothing: the callee speaks first
 first utterances of an outbound call            the greeting, and what precedes it: see core_opening
 backchannel                                     nothing
 time limit                                      goodbye, hang up
+a machine is through with its greeting          the agent's message, where it leaves one; hang up
 nobody spoke, for the first and second time     the agent's no_input lines
 nobody spoke, again                             goodbye, hang up
 speech without words                            the agent's no_words lines
@@ -101,6 +102,9 @@ def _answer(job: Utterance, state: CallState, agent: Agent) -> Decision:
     say = Say(job.turn, job.attempt, "")
     if job.ended_by == "time_limit":
         return _with(say, agent.lines.goodbye, "time_limit")
+    if job.ended_by == "machine":
+        leaves = agent.machine_detection == "leave_message" and state.answered_by != "fax"
+        return _with(say, agent.lines.voicemail if leaves else "", "machine")
     match opening(state).get(job.turn):
         case "greet":
             return _with(say, agent.lines.greeting)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from voxbus.common import events as ev
 from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState, SentenceState, TurnState, fold
-from voxbus.common.outcome import answered_by, outcome_of
+from voxbus.common.outcome import outcome_of
 from voxbus.common.report import (
     AgentLine,
     CallerLine,
@@ -50,7 +50,7 @@ def build(log: Sequence[Stored]) -> CallReport:
         outcome=outcome,
         end_reason=state.ended.reason,
         end_detail=state.ended.detail,
-        answered_by=answered_by(state),
+        answered_by=state.answered_by,
         transcript=_transcript(state, clock),
         turns=turns,
         interruptions=sum(turn.interrupted for turn in turns),

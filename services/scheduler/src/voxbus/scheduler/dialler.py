@@ -23,7 +23,7 @@ from voxbus.common.context import CallContext, encode_context
 from voxbus.common.errors import BusUnavailable
 from voxbus.scheduler import core_carrier as carrier
 from voxbus.scheduler.core_orders import missing
-from voxbus.scheduler.providers import Carrier, Dial
+from voxbus.scheduler.providers import Carrier, Detection, Dial
 from voxbus.scheduler.settings import SchedulerSettings
 from voxbus.scheduler.store import Queue, Tracks
 from voxbus.scheduler.tables import Call
@@ -32,6 +32,9 @@ from voxbus.scheduler.tables import Call
 CLAIM_S: Final = 10.0
 #: How often the queue is looked at without being told: another scheduler's API may have filled it.
 _LOOK_S: Final = 1.0
+
+#: Who leaves a message needs to know when the greeting of the machine is over; who hangs up does so at once.
+_DETECTION: Final[dict[str, Detection]] = {"off": "", "hang_up": "answer", "leave_message": "greeting_end"}
 
 log = logs.get_logger(__name__)
 
@@ -122,9 +125,9 @@ class Dialler:
             log.exception("dialling failed", session=call.id)
 
     async def _place(self, call: Call) -> None:
-        refusal = await self._unfit(call)
-        if refusal is not None:
-            await self._queue.fail(call.id, call.claim, time.time(), refusal)
+        agent = await self._agent_of(call)
+        if isinstance(agent, carrier.Refused):
+            await self._queue.fail(call.id, call.claim, time.time(), agent)
             return
         # Before the dialling: the webhook may come before the answer to our request does.
         context = CallContext(
@@ -135,31 +138,36 @@ class Dialler:
             log.warning("not dialled: the claim ran out", session=call.id)
             return
         start = time.perf_counter()
-        answer = await self._carrier.create(self._order(call))
+        answer = await self._carrier.create(self._order(call, agent))
         _DIAL_MS.observe((time.perf_counter() - start) * 1000)
         _DIALS.labels(type(answer).__name__).inc()
         await self._answered(call, answer)
 
-    async def _unfit(self, call: Call) -> carrier.Refused | None:
-        """Why it must not be dialled any more: its agent may have gone or changed since it was ordered."""
+    async def _agent_of(self, call: Call) -> Agent | carrier.Refused:
+        """Or why it must not be dialled any more: its agent may have gone or changed since it was ordered."""
         definition = await self._bus.agents.get(call.agent)
         if definition is None:
             return carrier.Refused("unknown_agent", f"There is no agent called {call.agent!r} any more.")
         try:
-            words = missing(Agent.model_validate_json(definition), call.variables)
+            agent = Agent.model_validate_json(definition)
         except ValidationError:
-            words = f"The agent {call.agent!r} cannot be read."
-        return carrier.Refused("agent", words) if words else None
+            return carrier.Refused("agent", f"The agent {call.agent!r} cannot be read.")
+        words = missing(agent, call.variables)
+        return carrier.Refused("agent", words) if words else agent
 
-    def _order(self, call: Call) -> Dial:
-        public_url = self._settings.public_url.rstrip("/")
+    def _order(self, call: Call, agent: Agent) -> Dial:
+        def url(path: str) -> str:
+            return f"{self._settings.public_url.rstrip('/')}{path}?session={call.id}"
+
         return Dial(
             to=call.to_number,
             from_number=call.from_number,
-            url=f"{public_url}/twilio/voice?session={call.id}",
-            status_url=f"{public_url}/twilio/status?session={call.id}",
+            url=url("/twilio/voice"),
+            status_url=url("/twilio/status"),
             ring_s=self._settings.ring_timeout_s,
             limit_s=self._settings.call_limit_s,
+            detection=_DETECTION[agent.machine_detection],
+            detection_url=url("/twilio/amd"),
         )
 
     async def _answered(self, call: Call, answer: carrier.Answer) -> None:

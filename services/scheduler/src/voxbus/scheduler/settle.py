@@ -17,7 +17,6 @@ from voxbus.common.bus import Bus, Job
 from voxbus.common.errors import BusUnavailable, LogIncomplete, VoxbusError
 from voxbus.common.events import Started, Stored
 from voxbus.common.fold import CallState, fold
-from voxbus.common.outcome import answered_by
 from voxbus.scheduler import core_carrier
 from voxbus.scheduler.core_states import OUTCOMES, from_carrier, from_log, reason_of
 from voxbus.scheduler.providers import Carrier, CarrierUnavailable
@@ -87,7 +86,7 @@ class Settler:
             new,
             now_s,
             sequence=events[-1].sequence,
-            answered_by=answered_by(state),
+            answered_by=state.answered_by,
             detail=reason_of(state),
         ):
             _count(new)

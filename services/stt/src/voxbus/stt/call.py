@@ -17,6 +17,7 @@ from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter, histogram_ms
 from voxbus.stt.core_echo import EchoGate
 from voxbus.stt.core_frames import FrameLine, late_ms
+from voxbus.stt.core_machine import is_loud
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
@@ -179,9 +180,14 @@ class Call:
             probability = 0.0
         if self._onset.within(probability) and turn and self._recognition is None:
             self._line.step_back(WINDOW_MS // 2)
-        window = Window(probability, start_ms, start_ms + WINDOW_MS, turn, sentence)
+        window = Window(probability, start_ms, start_ms + WINDOW_MS, turn, sentence, self._is_loud())
         if outputs := self._taker.window(window, time.time() - self._state.started_s):
             self._do(outputs)
+
+    def _is_loud(self) -> bool | None:
+        if not self._state.to_machine:
+            return None
+        return is_loud(rms_dbfs(mulaw_decode(self._window)), self._line.backlog_ms())
 
     def _is_caller(self, probability: float, *, audible: bool) -> bool:
         """Or, as far as the level tells, the agent's own echo."""

@@ -16,13 +16,17 @@ MIN_VOICED_MS = 3 * WINDOW_MS
 
 @dataclass(frozen=True)
 class Window:
-    """``probability`` of speech in [start_ms, end_ms) on the media clock, and what of the agent was audible then."""
+    """``probability`` of speech in [start_ms, end_ms) on the media clock, and what of the agent was audible then.
+
+    ``loud``: there is something to be heard, speech or not. None: not known, and of interest only with a machine.
+    """
 
     probability: float
     start_ms: int
     end_ms: int
     turn: int = 0
     sentence: int = 0
+    loud: bool | None = None
 
 
 @dataclass

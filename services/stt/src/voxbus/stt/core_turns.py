@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from voxbus.common import events as ev
 from voxbus.common.fold import CallState
 from voxbus.stt.core_digits import Digits
+from voxbus.stt.core_machine import MachineWatch
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_silence import Silence
@@ -76,6 +77,7 @@ class TurnTaker:
         self._pausing: int | None = None  # after a forced end: ms of silence so far
         self.utterances = Utterances(call, holder, state)
         self._silence = Silence(rules, state, self.utterances, self._after_ms)
+        self._machine = MachineWatch(state)
         self._missed = deque(key for key in state.digits if key.media_ms > self._after_ms)
 
     # -- what comes in -----------------------------------------------------------------------------------------
@@ -89,6 +91,8 @@ class TurnTaker:
             self.utterances.audible(window.turn)
         if window.end_ms <= self._after_ms:
             return []
+        if self._state.to_machine:
+            return self._listen_to_machine(window)
         out: list[Output] = []
         while self._missed and self._missed[0].media_ms <= window.end_ms:
             # Pressed while nobody held the call. In its place, so that its tone is known as such.
@@ -119,6 +123,8 @@ class TurnTaker:
     def transcript(self, text: str, confidence: float, recognition_ms: float) -> list[Output]:
         """The result of the oldest recognition that was finished; ``text`` is empty when there were no words."""
         finished = self._finished.popleft()
+        if self._state.to_machine:
+            return []
         speech = finished.speech
         recognized = Recognized(
             speech, finished.ended_by, text, confidence, finished.endpoint_ms, recognition_ms
@@ -230,6 +236,17 @@ class TurnTaker:
         self._pausing = (self._pausing or 0) + window.end_ms - window.start_ms if silent else 0
         if self._pausing >= PAUSE_MS:
             self._pausing = None
+
+    def _listen_to_machine(self, window: Window) -> list[Output]:
+        """It has answered: what it says is no utterance, only that it is through with it."""
+        out: list[Output] = []
+        if self._speech is not None:
+            self._speech = None
+            out.append(CancelRecognition())
+        if self._machine.is_through(window):
+            now_ms = window.end_ms
+            out.append(self._publish(self.utterances.unspoken("", now_ms, now_ms, "machine")))
+        return out
 
     # -- what was meant ----------------------------------------------------------------------------------------
 

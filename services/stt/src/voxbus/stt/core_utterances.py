@@ -14,8 +14,8 @@ from voxbus.stt.core_speech import Speech
 from voxbus.stt.core_words import join
 
 _SPOKEN: tuple[ev.EndedBy, ...] = ("silence", "provider", "max_duration")
-#: What nobody can go on with: keys are a whole, and after the time limit nothing is taken back.
-_WHOLE: tuple[ev.EndedBy, ...] = ("dtmf", "time_limit")
+#: What nobody can go on with: keys are a whole, and after the time limit, or a machine, nothing is taken back.
+_WHOLE: tuple[ev.EndedBy, ...] = ("dtmf", "time_limit", "machine")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Utterances:
     def unspoken(
         self, text: str, start_ms: int, end_ms: int, ended_by: ev.EndedBy, endpoint_ms: float = 0.0
     ) -> ev.Utterance:
-        """Digits, no input, the time limit."""
+        """Digits, no input, the time limit, a machine."""
         if ended_by in _WHOLE:
             self._redo = None
         return self._make(text, start_ms, end_ms, ended_by, endpoint_ms=endpoint_ms)

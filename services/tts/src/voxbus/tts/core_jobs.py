@@ -67,13 +67,12 @@ def plan_resumed(resumed: Resumed, state: CallState, age_s: float) -> Speak | Sk
         return Skip("ended")
     if state.stream_sid != resumed.stream_sid:  # the call moved on once more; that is a job of its own
         return Skip("superseded")
-    current = (turn for number, turn in sorted(state.turns.items()) if number >= state.latest_turn)
+    turns = (turn for _, turn in sorted(state.turns.items()))
+    current = (turn for turn in turns if state.is_current(turn.number, turn.attempt))
     sentences = tuple(sentence for turn in current for sentence in _unheard(turn))
     return Speak(sentences) if sentences else Skip("nothing_left")
 
 
 def _unheard(turn: TurnState) -> list[Sentence]:
-    if turn.withdrawn or turn.interrupted is not None:
-        return []
     # A sentence that was cut (the stream broke in it) is said again; the gateway knows from where to play it.
     return [s.event for _, s in sorted(turn.sentences.items()) if s.verdict not in ("heard", "assumed")]

@@ -28,6 +28,7 @@ def _fixed_lines(agent: Agent) -> Iterator[str]:
         *lines.no_words,
         *lines.no_input,
         lines.goodbye,
+        lines.voicemail,
     ):
         filled = _fill(line, agent.variables)
         if not PLACEHOLDER.search(filled):

@@ -80,7 +80,7 @@ class Player:
     def restore(self, state: CallState, now_ms: float) -> None:
         """The call came from another gateway: TTS will speak again what has no verdict yet."""
         for number, turn in sorted(state.turns.items()):
-            if number < state.latest_turn or turn.withdrawn or turn.interrupted is not None:
+            if not state.is_current(number, turn.attempt):
                 self._stage.agenda.pass_by((number, turn.attempt))
             else:
                 self._due(Reply.restored(turn, now_ms), now_ms)
@@ -145,8 +145,8 @@ class Player:
             self._stage.settle(line, now_ms, "mark")
         self._stage.advance(now_ms)
 
-    def on_key(self, now_ms: float) -> None:
-        """The caller pressed a key: what was being said, or about to be, is over at once."""
+    def stop(self, now_ms: float) -> None:
+        """A key was pressed, or a machine is on the line: what was being said, or about to be, is over at once."""
         self._interrupt(now_ms)
 
     def say(self, audio: bytes, now_ms: float) -> None:

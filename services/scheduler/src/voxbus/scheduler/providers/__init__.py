@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from voxbus.scheduler.core_carrier import Answer, Listed
+
+Detection = Literal["", "answer", "greeting_end"]
 
 
 class CarrierUnavailable(Exception):
@@ -14,9 +16,11 @@ class CarrierUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Dial:
-    """What to dial. ``url`` and ``status_url`` carry the session, which tells whose call it is whatever else is lost.
+    """What to dial. Every URL carries the session, which tells whose call it is whatever else is lost.
 
-    ``ring_s``: how long it may ring. ``limit_s``: when the carrier itself ends the call.
+    ``ring_s``: how long it may ring. ``limit_s``: when the carrier itself ends the call. ``detection``: whether the
+    carrier is to find out who answered, beside the conversation, and tell ``detection_url``: as soon as it knows
+    (``answer``), or of a machine when its greeting is over (``greeting_end``).
     """
 
     to: str
@@ -25,6 +29,8 @@ class Dial:
     status_url: str
     ring_s: int
     limit_s: int
+    detection: Detection = ""
+    detection_url: str = ""
 
 
 class Carrier(Protocol):

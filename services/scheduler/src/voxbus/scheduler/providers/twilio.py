@@ -54,6 +54,7 @@ class TwilioCarrier:
                     status_callback_method="POST",
                     timeout=dial.ring_s,
                     time_limit=dial.limit_s,
+                    **_detection(dial),
                 )
         except TimeoutError:
             return Unclear("no answer in time")
@@ -90,6 +91,18 @@ class TwilioCarrier:
 
     async def close(self) -> None:
         await self._http.close()
+
+
+def _detection(dial: Dial) -> dict[str, str]:
+    """Asynchronous, or the callee would hear nothing until it is over. https://www.twilio.com/docs/voice/answering-machine-detection"""
+    if not dial.detection:
+        return {}
+    return {
+        "machine_detection": "DetectMessageEnd" if dial.detection == "greeting_end" else "Enable",
+        "async_amd": "true",
+        "async_amd_status_callback": dial.detection_url,
+        "async_amd_status_callback_method": "POST",
+    }
 
 
 def _listed(call: CallInstance) -> Listed:
