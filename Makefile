@@ -48,7 +48,7 @@ fmt: $(SYNCED) ## format, and mend what the linter can mend
 bench: $(SYNCED) ## how fast the hot paths are here
 	$(BIN)/python -m voxbus.devkit.bench $(ARGS)
 
-docs: $(SYNCED) ## write docs/configuration.md and docs/events.md from the classes
+docs: $(SYNCED) ## write what docs/ has of settings, events, metrics and reports
 	$(BIN)/python -m voxbus.devkit.docs
 
 clean: ## remove everything that was made here

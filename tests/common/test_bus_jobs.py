@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from prometheus_client import REGISTRY
 
 from voxbus.common import subjects
 from voxbus.common.agents import Agent
-from voxbus.common.bus import Bus, BusConfig, Job, JobRunner
+from voxbus.common.bus import Bus, BusConfig, Job, JobRunner, jobs
 from voxbus.common.bus.setup import ACK_WAIT_S
 from voxbus.common.events import Started
 
@@ -23,6 +24,11 @@ async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def value(name: str, labels: dict[str, str] | None = None) -> float:
+    """Of a metric of this process."""
+    return REGISTRY.get_sample_value(name, labels or {}) or 0.0
 
 
 class Worker:
@@ -112,6 +118,31 @@ async def test_a_worker_takes_no_more_than_its_capacity(
     assert len(small.jobs) == 2
 
 
+async def test_what_waits_what_is_held_and_what_came_is_counted(
+    bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
+) -> None:
+    came = ("voxbus_jobs_delivered_total", {"delivery": "first"})
+    in_hand, before, waited = value("voxbus_jobs_in_hand"), value(*came), value("voxbus_job_wait_ms_count")
+    for _ in range(5):
+        await start_call(bus, new_sid(), agent)
+    small = await worker(2, hold=True)
+    assert value("voxbus_jobs_capacity") == 2
+    await until(lambda: len(small.jobs) == 2)
+    assert value("voxbus_jobs_waiting") == 3
+    assert value("voxbus_jobs_in_hand") - in_hand == 2
+    assert value(*came) - before == value("voxbus_job_wait_ms_count") - waited == 2
+    small.release.set()
+    await until(lambda: len(small.jobs) == 5 and not small.runner.jobs)
+    assert value("voxbus_jobs_waiting") == 0
+    assert value("voxbus_jobs_in_hand") == in_hand
+
+
+async def test_nothing_waits_when_a_pull_comes_back_empty(bus: Bus, worker: MakeWorker) -> None:
+    await worker()
+    jobs._WAITING.set(7)
+    await until(lambda: value("voxbus_jobs_waiting") == 0)
+
+
 async def test_progress_keeps_the_lease(bus: Bus, worker: MakeWorker, sid: str, agent: Agent) -> None:
     holder = await worker(hold=True)
     other = await worker(hold=True)
@@ -128,9 +159,11 @@ async def test_a_handler_without_progress_loses_its_job_to_another(
     stuck.beating = False
     await start_call(bus, sid, agent)
     await until(lambda: len(stuck.jobs) == 1)
+    again = value("voxbus_jobs_delivered_total", {"delivery": "again"})
     healthy = await worker(hold=True)
     await until(lambda: len(healthy.jobs) == 1)
     assert healthy.jobs[0].redelivered
+    assert value("voxbus_jobs_delivered_total", {"delivery": "again"}) == again + 1
     # What the old holder says now is not said: the job is not ended under the new one.
     await stuck.jobs[0].done()
     assert stuck.jobs[0].lapsed

@@ -111,7 +111,9 @@ def test_a_signal_drains_and_ends_well(start: Start, number: signal.Signals) -> 
     child = start()
     ready = child.wait_for("ready")
     assert get(ready["metrics_port"], "/ready") == (200, "ready")
-    assert "voxbus_event_loop_lag_p99_ms" in get(ready["metrics_port"], "/metrics")[1]
+    metrics = get(ready["metrics_port"], "/metrics")[1]
+    assert "voxbus_event_loop_lag_p99_ms" in metrics
+    assert "voxbus_bus_connected 1.0" in metrics
     child.process.send_signal(number)
     assert child.messages() == (0, ["asked to stop", "draining", "drain called", "stopped"])
 

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from voxbus.common.events import KINDS
 from voxbus.common.publishers import PUBLISHERS
 from voxbus.common.settings import ServiceSettings
-from voxbus.devkit.docs import configuration, events
+from voxbus.devkit.docs import configuration, events, metrics
 from voxbus.devkit.docs.__main__ import DOCUMENTS, main
 from voxbus.devkit.docs.glossary import GLOSSARY
 
@@ -89,3 +89,14 @@ def test_check_names_what_is_stale_and_writes_nothing(
     assert list((tmp_path / "docs").iterdir()) == []
     assert main(root) == 0
     assert main([*root, "--check"]) == 0
+
+
+def test_every_metric_is_named_after_who_makes_it_and_explained() -> None:
+    parts = metrics.by_part()
+    assert {"common", "gateway", "stt", "llm", "tts", "scheduler", "reporter"} <= parts.keys()
+    for part, found in parts.items():
+        assert found
+        for metric in found:
+            begins = "voxbus_" if part == "common" else f"voxbus_{part}_"
+            assert metric.name.startswith(begins), f"{metric.module} is no part of {part}"
+            assert metric.meaning.endswith("."), metric.name

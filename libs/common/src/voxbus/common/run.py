@@ -43,6 +43,8 @@ _GC_PAUSE = telemetry.histogram_ms(
     "gc_pause", "How long the garbage collector stopped the process.", "generation"
 )
 
+_CONNECTED = telemetry.gauge("bus_connected", "1 while both connections to NATS stand.")
+
 
 class Service(Protocol):
     async def start(self) -> None:
@@ -168,9 +170,10 @@ class _Process(Generic[S]):
 
     async def _start(self) -> None:
         self._phase = "waiting for NATS"
-        self._bus = await self._connect()
+        bus = self._bus = await self._connect()
+        _CONNECTED.set_function(lambda: bus.connected)
         self._phase = "starting"
-        self._service = self._build(self._settings, self._bus)
+        self._service = self._build(self._settings, bus)
         await self._service.start()
 
     async def _connect(self) -> Bus:

@@ -269,6 +269,8 @@ class Call:
                     metrics.UNDERRUNS.inc()
                 if event.response_ms > 0:
                     metrics.RESPONSE.observe(event.response_ms)
+            case ev.Interrupted():
+                metrics.INTERRUPTIONS.inc()
             case ev.Paused():
                 metrics.REACTION.observe(event.reaction_ms)
             case _:

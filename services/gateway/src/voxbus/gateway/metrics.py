@@ -23,6 +23,7 @@ STREAM_ERRORS = counter(
 )
 UNDERRUNS = counter("gateway_underruns", "Sentences with a gap inside.")
 DEAD_AIR = counter("gateway_dead_air", "Silence while a reply was due, by what filled it.", "kind")
+INTERRUPTIONS = counter("gateway_interruptions", "Replies that the caller cut.")
 REACTION = histogram_ms("gateway_barge_in_reaction", "First caller frame over the agent to clear sent.")
 RESPONSE = histogram_ms("gateway_response", "The caller's last speech to the first agent frame sent.")
 SETUP = histogram_ms("gateway_stream_setup", "Start of the stream to the call's event in its log.")

@@ -25,14 +25,18 @@ class Lost:
     at_s: float
 
 
-async def note(bus: Bus, verdict: ReportDelivered | ReportLost) -> None:
-    """Writes the verdict into the log. ``delivered`` may follow ``lost``, never the other way round."""
+async def note(bus: Bus, verdict: ReportDelivered | ReportLost) -> bool:
+    """Writes the verdict into the log. ``delivered`` may follow ``lost``, never the other way round.
+
+    False when a reporter that was thought dead was first.
+    """
     delivered = subjects.events_of(verdict.call, ReportDelivered.kind)
     try:
         await bus.append(verdict, only_if=Condition(delivered, 0))
     except (Conflict, ConditionFailed):
-        return  # a reporter that was thought dead was first
+        return False
     _REPORTS.labels(verdict.kind).inc()
+    return True
 
 
 async def index(bus: Bus, log: Sequence[Stored]) -> None:

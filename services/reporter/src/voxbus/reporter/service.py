@@ -15,7 +15,8 @@ from voxbus.common import logs, telemetry
 from voxbus.common.bus import Bus, Job, JobRunner
 from voxbus.common.errors import LogIncomplete, VoxbusError
 from voxbus.common.events import ReportDelivered, ReportLost, Stored
-from voxbus.common.fold import fold
+from voxbus.common.fold import CallState, fold
+from voxbus.common.outcome import outcome_of
 from voxbus.reporter import core_report
 from voxbus.reporter.core_delivery import Answer, delay_before
 from voxbus.reporter.courier import Courier
@@ -29,6 +30,7 @@ _MARGIN_S = 5.0
 
 log = logs.get_logger(__name__)
 
+_CALLS = telemetry.counter("reporter_calls", "Calls that ended, by outcome and by why.", "outcome", "reason")
 _FAILED = telemetry.counter("reporter_job_failures", "Jobs that came back because of an error.", "code")
 
 
@@ -84,7 +86,8 @@ class Reporter:
             if verdict is None:
                 await job.hand_over()
                 return
-            await note(self._bus, verdict)
+            if await note(self._bus, verdict):
+                _count(fold(events))
             events = await self._bus.read_log(sid)
         job.progress(_MARGIN_S)
         await index(self._bus, events)
@@ -127,6 +130,11 @@ class Reporter:
             answer=str(answer),
         )
         return ReportLost(call=sid, attempts=attempt, error=str(answer))
+
+
+def _count(state: CallState) -> None:
+    assert state.ended is not None
+    _CALLS.labels(outcome_of(state), state.ended.reason).inc()
 
 
 async def _stopped(job: Job, delay_s: float) -> bool:

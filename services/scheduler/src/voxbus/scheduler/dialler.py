@@ -40,6 +40,9 @@ log = logs.get_logger(__name__)
 
 _DIALS = telemetry.counter("scheduler_dials", "Requests to the carrier for a call, by its answer.", "answer")
 _DIAL_MS = telemetry.histogram_ms("scheduler_dial", "How long the carrier took to answer such a request.")
+_QUEUED = telemetry.gauge(
+    "scheduler_queued", "Calls that wait to be dialled, of all schedulers of the database."
+)
 
 #: Called with (call id, CallSid) as soon as the carrier said which call it is.
 OnPlaced = Callable[[str, str], Awaitable[object]]
@@ -99,7 +102,9 @@ class Dialler:
             now_s = time.time()
             await self._queue.expire(now_s - self._settings.queue_max_s, now_s)
             wait_s = _LOOK_S
-            if await self._queue.waiting():
+            waiting = await self._queue.waiting()
+            _QUEUED.set(waiting)
+            if waiting:
                 wait_s = await self._queue.take_slot(now_s, 1 / self._settings.calls_per_second)
                 if wait_s == 0:
                     call = await self._queue.claim(secrets.token_hex(16), now_s, now_s + CLAIM_S)

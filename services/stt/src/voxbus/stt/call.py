@@ -30,6 +30,11 @@ log = get_logger(__name__)
 
 TURNS = counter("stt_turns", "Turns of callers that ended, by why.", "ended_by")
 FAILURES = counter("stt_recognition_failures", "Recognitions that failed, by cause.", "cause")
+ENDPOINTING = histogram_ms(
+    "stt_endpointing",
+    "The caller's last speech, or key, to the end of the turn, by why it ended.",
+    "ended_by",
+)
 RECOGNITION = histogram_ms("stt_recognition", "End of a turn to its text.")
 
 #: The longest that a caller's line may be silent (no frames at all) before the call is taken for lost.
@@ -248,6 +253,8 @@ class Call:
                 continue
             if isinstance(event, ev.Utterance) and not event.backchannel:
                 TURNS.labels(event.ended_by).inc()
+                if event.endpoint_ms:
+                    ENDPOINTING.labels(event.ended_by).observe(event.endpoint_ms)
 
     async def _append(self, event: Event) -> None:
         while True:

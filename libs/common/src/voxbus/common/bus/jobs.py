@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import nats.errors
 from nats.aio.msg import Msg
 
-from voxbus.common import subjects
+from voxbus.common import subjects, telemetry
 from voxbus.common.bus.setup import ACK_WAIT_S
 from voxbus.common.codec import decode
 from voxbus.common.errors import CodecError, UnknownEvent
@@ -33,6 +33,21 @@ _HEARTBEAT_S = ACK_WAIT_S / 4
 _PULL_S = 1.0
 #: Jobs of a future version come back after this long, for a worker that knows them.
 _UNKNOWN_DELAY_S = 5.0
+
+_CAPACITY = telemetry.gauge("jobs_capacity", "How many jobs this worker takes at once.")
+_IN_HAND = telemetry.gauge("jobs_in_hand", "Jobs that this worker holds.")
+_WAITING = telemetry.gauge(
+    "jobs_waiting", "Jobs that waited for a free worker, of all of them, when this one last asked for a job."
+)
+_WAIT = telemetry.histogram_ms(
+    "job_wait", "An event stored to its job received, first deliveries only, by the clocks of two machines."
+)
+_DELIVERED = telemetry.counter(
+    "jobs_delivered",
+    "Jobs received. again: whoever had it died, let go of it or put it off. own: it came back to us, who hold it.",
+    "delivery",
+)
+_FIRST, _AGAIN, _OWN = (_DELIVERED.labels(delivery) for delivery in ("first", "again", "own"))
 
 
 class Job:
@@ -140,6 +155,7 @@ class JobRunner:
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        _CAPACITY.set(self.capacity)
         self._inbox = self._client.new_inbox()
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
         self._bus.on_reconnected(self._pull_again)
@@ -179,7 +195,9 @@ class JobRunner:
         if not message.reply:
             # A status instead of a job: the pull expired (408), or was dropped (409, 503: no consumer just now).
             status = (message.headers or {}).get("Status")
-            if status not in ("408", "404"):
+            if status in ("408", "404"):
+                _WAITING.set(0)  # for as long as we asked, there was none
+            else:
                 self._pull_until_s = time.monotonic() + 0.1
             return
         if self.draining.is_set():
@@ -187,10 +205,12 @@ class JobRunner:
             return
         metadata = message.metadata
         sequence = metadata.sequence.stream
+        _WAITING.set(metadata.num_pending)
         running = self.jobs.get(sequence)
         if running is not None:
             running._adopt(message)
             self.adopted += 1
+            _OWN.inc()
             return
         try:
             _, kind, _ = subjects.parse_event(message.subject)
@@ -203,6 +223,12 @@ class JobRunner:
             return
         job = Job(self, message, Stored(sequence, metadata.timestamp.timestamp(), event))
         self.jobs[sequence] = job
+        _IN_HAND.inc()
+        if job.redelivered:
+            _AGAIN.inc()
+        else:
+            _FIRST.inc()
+            _WAIT.observe(max(0.0, job.received_ms - job.stored.time_s * 1000))
         task = asyncio.create_task(self._work(job), name=f"{self._consumer} job")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -219,6 +245,7 @@ class JobRunner:
             await job.hand_over()
         finally:
             self.jobs.pop(job.stored.sequence, None)
+            _IN_HAND.dec()
             self._wake.set()
 
     async def _heartbeat(self) -> None:

@@ -27,10 +27,12 @@ class Queue:
         except IntegrityError:
             return  # another scheduler was first
 
-    async def waiting(self) -> bool:
+    async def waiting(self) -> int:
+        """How many calls are queued."""
         async with self._session() as session:
             return (
-                await session.scalar(select(Call.position).where(Call.state == "queued").limit(1)) is not None
+                await session.scalar(select(func.count()).select_from(Call).where(Call.state == "queued"))
+                or 0
             )
 
     async def take_slot(self, now_s: float, interval_s: float) -> float:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from voxbus.common import report
-from voxbus.devkit.docs import configuration, events
+from voxbus.devkit.docs import configuration, events, metrics
 
 
 def _report_schema() -> str:
@@ -18,6 +18,7 @@ def _report_schema() -> str:
 DOCUMENTS = {
     "docs/configuration.md": configuration.page,
     "docs/events.md": events.page,
+    "docs/metrics.md": metrics.page,
     "docs/call-report.schema.json": _report_schema,
 }
 
