@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from voxbus.common.bus import Bus
 from voxbus.common.clips import clip_key
 from voxbus.common.codec import AudioIn, unpack_audio_in
 
-from .conftest import Start
+from .conftest import AGENT_FILE, Start
 from .twilio import Running, Twilio, Workers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -314,6 +316,33 @@ async def test_a_call_that_nobody_takes_is_told_so(gateway: Running, bus: Bus) -
 
 
 # The call comes back
+
+
+@pytest.mark.parametrize("session", ["", "s" * 20])
+async def test_a_gateway_that_dies_before_the_stream_began_takes_nothing_with_it(
+    new_gateway: Start, agents_dir: Path, session: str
+) -> None:
+    (agents_dir / "second.yaml").write_text(AGENT_FILE.replace("test_agent", "second"))
+    async with new_gateway() as gateway:
+        call = gateway.call()
+        told = {"CallSid": call.sid, "From": "+15550111", "To": "+15550122", "Direction": "outbound-api"}
+        asked = "/twilio/voice?agent=second" + (f"&session={session}" if session else "")
+        twiml = (await gateway.post(asked, told)).text
+        # Its stream never began, twice; the carrier goes on to the next verb.
+        for tries in (1, 2):
+            following = re.search(r"/twilio/next[^<]*", twiml)
+            assert following is not None
+            twiml = (await gateway.post(following[0].replace("&amp;", "&"), told)).text
+            assert f"tries={tries}" in twiml
+        await call.connect()
+        await call.start(token=twiml.partition('name="token" value="')[2].partition('"')[0])
+        (started,) = await gateway.log(call.sid, ev.Started)
+        assert (started.agent.name, started.session) == ("second", session)
+        assert (started.direction, started.from_number, started.to_number) == (
+            "outbound",
+            "+15550111",
+            "+15550122",
+        )
 
 
 async def test_a_lost_socket_is_an_event_and_the_call_goes_on_elsewhere(

@@ -97,15 +97,7 @@ class Webhooks:
         self._catalog.resolve(name, context.variables)  # what is wrong with it is said now, not in the call
         if session:
             await self._bus.contexts.create(subjects.context_of_call(sid), encode_context(context))
-        leg = Leg(
-            sid,
-            time.time() + tokens.VALID_S,
-            session=context.session or session,
-            agent=name,
-            direction=asked.direction,
-            from_number=asked.from_number,
-            to_number=asked.to_number,
-        )
+        leg = _leg(asked, name, context.session or session)
         answered_by = asked.fields.get("AnsweredBy", "")
         if answered_by:  # with synchronous detection the result comes with this request
             await self._answered_by(sid, session, answered_by)
@@ -128,18 +120,21 @@ class Webhooks:
                 await self._once(ev.Ended(call=sid, reason="transferred"))
                 return twiml.dial(number)
             case Reconnect():
-                leg = Leg(sid, time.time() + tokens.VALID_S)
+                # Whole again: the call may not have begun yet, and who answered its webhook may be gone.
+                leg = _leg(asked, query.get("agent", ""), asked.session)
                 pause_s = DRAIN_PAUSE_S if draining else min(decision.tries, 1)
                 return await self._connect(asked.origin, leg, decision, pause_s)
 
     async def _connect(self, origin: Origin, leg: Leg, then: Reconnect, pause_s: int = 0) -> str:
         token = await tokens.mint(self._bus.tokens, leg)
         parameters = {"token": token} | ({"session": leg.session} if leg.session else {})
+        known = {"agent": leg.agent, "session": leg.session}
+        following = {"streams": then.streams, "tries": then.tries} | {k: v for k, v in known.items() if v}
         return twiml.stream(
             origin.socket(f"/twilio/stream/{leg.sid}"),
             parameters,
             origin.http("/twilio/stream-status"),
-            origin.http(f"/twilio/next?{urlencode({'streams': then.streams, 'tries': then.tries})}"),
+            origin.http(f"/twilio/next?{urlencode(following)}"),
             pause_s,
         )
 
@@ -191,3 +186,16 @@ class Webhooks:
             await self._bus.append(event)
         except Conflict:
             log.debug("event was in the log already", call_sid=event.call, kind=event.kind)
+
+
+def _leg(asked: Asked, agent: str, session: str) -> Leg:
+    """What a stream must know when it begins the call. Twilio tells the numbers with every request."""
+    return Leg(
+        asked.sid,
+        time.time() + tokens.VALID_S,
+        session=session,
+        agent=agent,
+        direction=asked.direction,
+        from_number=asked.from_number,
+        to_number=asked.to_number,
+    )
