@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from voxbus.common.agents import Agent
-from voxbus.common.events import ReplyEnded, Sentence
+from voxbus.common.events import HangupRequested, ReplyEnded, Sentence
 from voxbus.common.speech import spoken
 from voxbus.llm.core_dialogue import Said, answer
 from voxbus.llm.core_messages import GO_ON
 
-from .conftest import Answer, Call, ChatServer, Stall, StartWorker, chunk, refusal, reply
+from .conftest import DONE, Answer, Call, ChatServer, Stall, StartWorker, chunk, refusal, reply, tool
 
 StartProcess = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
@@ -201,6 +201,30 @@ async def test_what_somebody_else_wrote_is_read_and_continued(
     assert call.said(2) == [
         "The first one is this.", "The second is by somebody else.", "The third is for all of us.",
     ]  # fmt: skip
+
+
+async def test_nothing_is_added_to_a_reply_that_somebody_else_has_ended(
+    call: Call, talker: Agent, chat: ChatServer, start_worker: StartWorker
+) -> None:
+    ended = asyncio.Event()
+    rest = [
+        chunk(" And this comes too late. Or does it?"),
+        tool("end_call"),
+        chunk(finish="tool_calls"),
+        DONE,
+    ]
+    chat.answers = [Answer([chunk("The first one is this. And"), ended, *rest])]
+    worker = await start_worker(openai_base_url=chat.url)
+    await call.start(talker)
+    await call.say("hello", 2)
+    await call.until(lambda: call.said(2))
+    await call.add(ReplyEnded, turn=2, sentences=1, reason="takeover")
+    ended.set()
+    async with asyncio.timeout(5):
+        while worker._runner.jobs:
+            await asyncio.sleep(0.01)
+    assert call.said(2) == ["The first one is this."]
+    assert call.of(HangupRequested, 2) == []
 
 
 async def test_a_slow_model_does_not_cost_the_lease(

@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from voxbus.common import subjects
 from voxbus.common.agents import Voice
-from voxbus.common.bus import Bus
-from voxbus.common.errors import Conflict
+from voxbus.common.bus import Bus, Condition
+from voxbus.common.errors import ConditionFailed, Conflict
 from voxbus.common.events import (
     Event,
     HangupRequested,
@@ -45,7 +46,7 @@ class _Of(TypedDict):
 
 
 class Overtaken(Exception):
-    """Somebody else has written into this reply: what they said has to be read before anything is added."""
+    """Somebody else has written into this reply, or ended it: that has to be read before anything is added."""
 
 
 class ReplyWriter:
@@ -60,6 +61,9 @@ class ReplyWriter:
         self._bus = bus
         self._live = live
         self._of: _Of = {"call": live.call, "trace": trace, "turn": live.turn, "attempt": live.attempt}
+        # A worker that is woken after its reply was taken over, and ended, adds nothing to it.
+        ended = ReplyEnded(**self._of, sentences=0, reason="complete")
+        self._unended = Condition(subjects.event(live.call, ended.kind, ended.key()), 0)
         self._voice = voice
         self._received_s = received_s
         self._first_token_ms = 0.0
@@ -75,14 +79,16 @@ class ReplyWriter:
             metrics.FIRST_TOKEN_MS.observe(self._first_token_ms)
 
     async def say(self, text: str, *, fallback: bool = False, cause: str = "") -> None:
-        """Raises Overtaken when the log holds another sentence at this place."""
+        """Raises Overtaken when the log holds another sentence at this place, or the end of the reply."""
         ready_ms = self.elapsed_ms()
         sentence = Sentence(
             **self._of, index=len(self.published), text=text, voice=self._voice, fallback=fallback, cause=cause,
             first_token_ms=self._first_token_ms, ready_ms=ready_ms,
         )  # fmt: skip
         try:
-            await self._bus.append(sentence)
+            await self._bus.append(sentence, only_if=self._unended)
+        except ConditionFailed:
+            raise Overtaken from None
         except Conflict:
             stored = await self._bus.stored(sentence)
             if stored is None or not isinstance(stored.event, Sentence) or stored.event.text != text:
@@ -117,12 +123,15 @@ class ReplyWriter:
         metrics.REPLIES.labels(reason).inc()
 
     async def _add(self, event: Event) -> None:
-        await self._append(event)
+        try:
+            await self._append(event, self._unended)
+        except ConditionFailed:
+            raise Overtaken from None
         self._live.check()
 
-    async def _append(self, event: Event) -> None:
+    async def _append(self, event: Event, only_if: Condition | None = None) -> None:
         """One that is there already is as good: who wrote it had the same reason."""
         try:
-            await self._bus.append(event)
+            await self._bus.append(event, only_if=only_if)
         except Conflict:
             metrics.WRITTEN_BEFORE.inc()
