@@ -187,6 +187,8 @@ def test_an_agent_overrides_the_worker() -> None:
         ([0, 1, 2], 20, False),  # the third has held it for long
         ([0, 10, 11], 12, False),  # the first did
         ([0, 10, 11, 12], 13, True),
+        ([0, 1.5, 3], 4.5, True),  # each dies in the replay, and its lease runs out
+        ([0, 4.2, 8.6, 13], 17.3, False),  # somebody kills a worker every few seconds
     ],
 )
 def test_poison(attached_s: list[float], now_s: float, expected: bool) -> None:
