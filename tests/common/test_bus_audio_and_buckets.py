@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 
 from voxbus.common import subjects
-from voxbus.common.bus import Bus
+from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.codec import AudioIn, pack, unpack_audio_in
 from voxbus.common.errors import BusUnavailable
 
@@ -95,3 +96,17 @@ async def test_a_watcher_sees_what_is_there_and_what_comes(bus: Bus) -> None:
     await until(lambda: len(seen) == 3)
     assert seen == [("one", b"1"), ("two", b"2"), ("one", None)]
     await watch.close()
+
+
+def test_a_bus_can_be_closed_while_the_server_is_away(nats_server: NatsServer, sid: str) -> None:
+    async def live() -> None:
+        bus = await Bus.connect(BusConfig(url=nats_server.url), on_problem=lambda *_: None)
+        nats_server.stop()
+        await until(lambda: not bus.connected)
+        await bus.control.publish(subjects.partial(sid), b"said last")
+        await bus.close()
+
+    # On the loop of the services: its transports complain of what others take without a word.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(live())
+    nats_server.start()

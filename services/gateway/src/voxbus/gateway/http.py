@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -17,6 +19,10 @@ from voxbus.gateway.switchboard import ALIASES, STREAM_PATH, Switchboard, refuse
 from voxbus.gateway.webhooks import Asked, Webhooks
 
 MAX_BODY_BYTES: Final = 65_536
+
+#: Twilio waits 15 s for an answer, and the last try takes some seconds.
+BUS_WAIT_S: Final = 8.0
+_BUS_RETRY_S: Final = 0.2
 
 _NONCE: Final = re.compile(r"[0-9A-Za-z]{1,64}")
 
@@ -57,11 +63,13 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     @app.api_route("/twilio/voice", methods=["GET", "POST"])
     @app.api_route("/twiml", methods=["GET", "POST"])
     async def voice(request: Request) -> Response:
-        return _xml(await webhooks.voice(await asked(request), draining=board.draining))
+        of = await asked(request)
+        return _xml(await _patiently(lambda: webhooks.voice(of, draining=board.draining)))
 
     @app.api_route("/twilio/next", methods=["GET", "POST"])
     async def next_verb(request: Request) -> Response:
-        return _xml(await webhooks.next(await asked(request), draining=board.draining))
+        of = await asked(request)
+        return _xml(await _patiently(lambda: webhooks.next(of, draining=board.draining)))
 
     @app.post("/twilio/status")
     async def status(request: Request) -> Response:
@@ -100,6 +108,19 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     for path in (f"{STREAM_PATH}{{call_sid:path}}", *ALIASES):
         app.add_api_route(path, upgrade_required, methods=["GET"])
     return app
+
+
+async def _patiently(answer: Callable[[], Awaitable[str]]) -> str:
+    """A bus that restarts is waited for: a webhook that fails costs the call. Raises BusUnavailable."""
+    loop = asyncio.get_running_loop()
+    last_s = loop.time() + BUS_WAIT_S
+    while True:
+        try:
+            return await answer()
+        except BusUnavailable:
+            if loop.time() > last_s:
+                raise
+            await asyncio.sleep(_BUS_RETRY_S)
 
 
 async def _body(request: Request) -> bytes:

@@ -188,5 +188,6 @@ class Bus:
                 with contextlib.suppress(nats.errors.Error, TimeoutError):
                     await client.flush(1)
             if not client.is_closed and client in self._opened:
-                with contextlib.suppress(nats.errors.Error):
+                # With something unsent it writes to the transport, also to one that is gone; uvloop's then complain.
+                with contextlib.suppress(nats.errors.Error, RuntimeError):
                     await client.close()
