@@ -37,6 +37,31 @@ def vad() -> VoiceActivity:
     return VoiceActivity(8)
 
 
+def test_it_is_the_network_of_the_file(vad: VoiceActivity) -> None:
+    """What onnxruntime 1.31 made of the file: two windows of silence, a vowel of falling pitch, silence, noise."""
+    seconds = np.arange(WINDOW * 12) / 8000
+    phase = 2 * np.pi * np.cumsum(140 - 40 * seconds) / 8000
+    vowel = sum(np.sin(k * phase) * np.exp(-(((k * 125 - 700) / 500) ** 2)) for k in range(1, 25))
+    vowel[: WINDOW * 2] = vowel[WINDOW * 8 :] = 0
+    noise = np.random.default_rng(5).normal(size=len(seconds)) * 0.05 * (seconds > WINDOW * 9 / 8000)
+    audio = mulaw_encode(np.clip((vowel * 0.3 + noise) * 12000, -32000, 32000).astype(np.int16))
+    expected = [
+        0.0174,
+        0.0175,
+        0.7957,
+        0.9114,
+        0.8651,
+        0.7440,
+        0.6192,
+        0.3364,
+        0.4256,
+        0.9895,
+        0.9648,
+        0.9194,
+    ]
+    assert probabilities(vad, audio) == pytest.approx(expected, abs=2e-3)
+
+
 def test_silence_is_no_speech(vad: VoiceActivity) -> None:
     assert max(probabilities(vad, b"\xff" * 16000)) < 0.3
 
@@ -77,6 +102,14 @@ def test_a_window_of_another_length_is_refused(vad: VoiceActivity) -> None:
     with pytest.raises(VadError, match="256 bytes"):
         vad.step([row], [b"\xff" * 160])
     vad.close(row)
+
+
+def test_another_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (b"", b"no model", b"\x3a\x7f"):
+        (tmp_path / "model").write_bytes(content)
+        monkeypatch.setattr("voxbus.stt.vad.model_path", lambda: tmp_path / "model")
+        with pytest.raises(VadError, match="another model"):
+            VoiceActivity(1)
 
 
 def test_more_calls_than_rows_are_refused() -> None:

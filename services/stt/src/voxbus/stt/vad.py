@@ -1,10 +1,11 @@
 """Silero's voice activity detector at 8 kHz, for all calls of the worker in one batch.
 
 One step takes 256 new samples (32 ms) of each call, with the 32 samples before them, and carries a recurrent state per
-call. Measured: 64 us for a window alone, 20 us in a batch of 100. The model accepts wrong lengths, scales and rates
-without a word and then hears nothing, so everything that goes in is checked here once.
+call. Measured: 104 us for a window alone, 12 to 20 us in a batch of 100. The model accepts wrong lengths, scales and
+rates without a word and then hears nothing, so everything that goes in is checked here once.
 
-Model: snakers4/silero-vad 6.2 (MIT). The package needs torch to be imported, so it is not: its data file is read.
+Model: snakers4/silero-vad 6.2 (MIT). The package needs torch to be imported, so it is not: its data file is read, and
+the network in it is computed by silero.py.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
+from threadpoolctl import threadpool_limits
 
 from voxbus.common.audio import mulaw_decode
 from voxbus.common.errors import VoxbusError
+from voxbus.stt.silero import STATE, Network
 
 WINDOW: Final = 256
 CONTEXT: Final = 32
 RATE_HZ: Final = 8000
-_STATE: Final = 128
 
 #: Mu-law byte to float32 in [-1, 1), the scale that the model was trained on.
 _FLOAT: Final = (mulaw_decode(bytes(range(256))) / np.float32(32768)).astype(np.float32)
@@ -48,15 +49,15 @@ class VoiceActivity:
     """Rows of state for up to ``capacity`` calls. Not thread-safe: one event loop drives it."""
 
     def __init__(self, capacity: int) -> None:
-        options = onnxruntime.SessionOptions()
-        # One thread: calls share the core with everything else of the worker, and a batch this small gains nothing.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._model = onnxruntime.InferenceSession(
-            str(model_path()), sess_options=options, providers=["CPUExecutionProvider"]
-        )
-        self._rate = np.array(RATE_HZ, np.int64)
-        self._state = np.zeros((2, capacity, _STATE), np.float32)
+        try:
+            self._network = Network(model_path())
+        except (KeyError, ValueError) as error:
+            raise VadError(
+                f"silero-vad brings another model than the one that is known here: {error}"
+            ) from error
+        # Calls share the core with everything else of the worker, and threads wait for each other by spinning.
+        threadpool_limits(1, "blas")
+        self._state = np.zeros((2, capacity, STATE), np.float32)
         self._context = np.zeros((capacity, CONTEXT), np.float32)
         self._free = list(range(capacity - 1, -1, -1))
         self._warm_up()
@@ -86,9 +87,7 @@ class VoiceActivity:
         if samples.size != WINDOW * len(rows):
             raise VadError(f"a window is {WINDOW} bytes of mu-law at {RATE_HZ} Hz")
         inputs = np.concatenate([self._context[rows], _FLOAT[samples].reshape(len(rows), WINDOW)], axis=1)
-        probabilities, state = self._model.run(
-            None, {"input": inputs, "state": self._state[:, rows], "sr": self._rate}
-        )
+        probabilities, state = self._network.step(inputs, self._state[:, rows])
         self._state[:, rows] = state
         self._context[rows] = inputs[:, -CONTEXT:]
-        return probabilities[:, 0].tolist()  # type: ignore[no-any-return]
+        return probabilities.tolist()  # type: ignore[no-any-return]
