@@ -21,7 +21,6 @@ MAX_LINES = 300
 LONGER = {
     "libs/common/src/voxbus/common/events.py": "one small class a kind, read as the table that it is",
     "libs/common/src/voxbus/common/fold.py": "one handler a kind, held together by the rules at its top",
-    "libs/common/src/voxbus/common/bus/log.py": "writing, reading and following a log share its conditions",
 }
 
 #: What a core must not reach for: the loop, the bus, the network, files, the clock, the environment, chance.

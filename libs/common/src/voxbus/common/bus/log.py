@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 
 from voxbus.common import subjects
 from voxbus.common.bus.audio_link import Subscription
+from voxbus.common.bus.direct import TooManySubjects, direct_get
 from voxbus.common.codec import decode, encode
 from voxbus.common.errors import (
     BusError,
@@ -147,7 +148,7 @@ class Log:
     async def _multi_last(self, stream: str, filters: list[str], through: int) -> list[Stored]:
         try:
             messages = await self._direct_get(stream, filters, through)
-        except _TooManySubjects:
+        except TooManySubjects:
             if len(filters) == 1:
                 sid, _, rest = filters[0].removeprefix("call.").partition(".")
                 if rest != "event.>":
@@ -164,31 +165,12 @@ class Log:
         query: dict[str, object] = {"multi_last": filters, "batch": _MAX_SUBJECTS}
         if through:
             query["up_to_seq"] = through
-        inbox = self._client.new_inbox()
-        subscription = await self._client.subscribe(inbox)
-        events: list[Stored] = []
-        try:
-            await self._client.publish(
-                f"$JS.API.DIRECT.GET.{stream}", json.dumps(query).encode(), reply=inbox
-            )
-            while True:
-                message = await subscription.next_msg(timeout=2)
-                headers = message.headers or {}
-                status = headers.get("Status")
-                if status is None:
-                    events.append(_stored(headers["Nats-Subject"], headers, message.data))
-                elif status in ("204", "404"):
-                    return sorted(events, key=lambda stored: stored.sequence)
-                elif status == "413":
-                    raise _TooManySubjects
-                elif status == "503":
-                    raise BusUnavailable(f"the stream {stream} does not answer")
-                else:
-                    raise BusError(f"reading the log was refused: {status} {headers.get('Description', '')}")
-        except nats.errors.Error as error:
-            raise BusUnavailable(f"reading the log: {type(error).__name__}") from error
-        finally:
-            await Subscription(subscription).close()
+        events = [
+            _stored(message.headers["Nats-Subject"], message.headers, message.data)
+            for message in await direct_get(self._client, stream, query)
+            if message.headers is not None
+        ]
+        return sorted(events, key=lambda stored: stored.sequence)
 
     async def open(self, sid: str, on_event: OnEvent) -> OpenLog:
         """The log so far, and then each later event exactly once and in order, over lost connections too."""
@@ -201,10 +183,6 @@ class Log:
         follower = Follower(self._client, on_event)
         await follower.start([subjects.log_of("*", kind) for kind in kinds] or [subjects.log_of()])
         return follower
-
-
-class _TooManySubjects(Exception):
-    pass
 
 
 class Follower:
