@@ -1,4 +1,4 @@
-"""Fixtures of every suite: a real NATS server, a bus that is set up on it."""
+"""Fixtures of every suite: a real NATS server, a bus that is set up on it, a scripted log of a call."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from voxbus.common.agents import Agent, Lines
+from voxbus.common import events as ev
+from voxbus.common.agents import Agent, Lines, Voice
 from voxbus.common.bus import Bus, BusConfig, ensure
+from voxbus.common.events import Event, Stored
 
 if TYPE_CHECKING:
     from voxbus.devkit.nats_server import NatsServer
@@ -62,3 +64,120 @@ def sid(new_sid: Callable[[], str]) -> str:
 @pytest.fixture
 def agent() -> Agent:
     return Agent(name="test_agent", prompt="You are a test.", lines=Lines(greeting="Hello there."))
+
+
+class Script:
+    """Writes the log of a call. ``at`` moves the stream's clock to that many seconds after the call's first event."""
+
+    START_S = 1_700_000_000.0
+
+    def __init__(self, sid: str, agent: Agent) -> None:
+        self.sid = sid
+        self.agent = agent
+        self.log: list[Stored] = []
+        self.now_s = self.START_S
+        self.holder = 0
+
+    def at(self, seconds: float) -> Script:
+        self.now_s = self.START_S + seconds
+        return self
+
+    def add(self, *events: Event) -> Script:
+        for event in events:
+            self.log.append(Stored(len(self.log) + 1, self.now_s, event))
+        return self
+
+    def start(self, direction: ev.Direction = "inbound") -> Script:
+        self.add(
+            ev.Started(
+                call=self.sid,
+                stream_sid="MZ1",
+                session="session-1",
+                direction=direction,
+                from_number="+15550100001",
+                to_number="+15550100002",
+                agent=self.agent,
+            )
+        )
+        self.add(ev.Attached(call=self.sid, worker="w", nonce="n"))
+        self.holder = len(self.log)
+        return self
+
+    def says(self, turn: int, text: str, **fields: object) -> Script:
+        known: dict[str, object] = {
+            "start_media_ms": 1000,
+            "end_media_ms": 2000,
+            "ended_by": "silence",
+            "endpoint_ms": 500.0,
+            "recognition_ms": 20.0,
+        }
+        return self.add(
+            ev.Utterance(call=self.sid, holder=self.holder, turn=turn, text=text, **(known | fields))  # type: ignore[arg-type]
+        )
+
+    def answers(
+        self,
+        turn: int,
+        *texts: str,
+        attempt: int = 0,
+        fallback: str = "",
+        first_token_ms: float = 100.0,
+        **ended: object,
+    ) -> Script:
+        """``ended``: fields of the event that ends the reply."""
+        for index, text in enumerate(texts):
+            self.add(
+                ev.Sentence(
+                    call=self.sid,
+                    turn=turn,
+                    attempt=attempt,
+                    index=index,
+                    text=text,
+                    voice=Voice(provider="espeak", name="en"),
+                    fallback=bool(fallback),
+                    cause=fallback,
+                    first_token_ms=first_token_ms,
+                    ready_ms=first_token_ms + 50.0 + index,
+                )
+            )
+        known: dict[str, object] = {
+            "reason": "complete",
+            "provider": "openai",
+            "model": "m",
+            "input_tokens": 100,
+            "output_tokens": 10,
+        }
+        return self.add(
+            ev.ReplyEnded(
+                call=self.sid,
+                turn=turn,
+                attempt=attempt,
+                sentences=len(texts),
+                **(known | ended),  # type: ignore[arg-type]
+            )
+        )
+
+    def hears(self, turn: int, index: int = 0, **fields: object) -> Script:
+        known: dict[str, object] = {
+            "stream_sid": "MZ1",
+            "complete": True,
+            "played_ms": 900,
+            "text": "",
+            "known_by": "mark",
+            "synthesis_ms": 60.0,
+        }
+        return self.add(ev.Heard(call=self.sid, turn=turn, sentence=index, **(known | fields)))  # type: ignore[arg-type]
+
+    def ends(self, reason: ev.EndReason = "caller_hung_up") -> Script:
+        return self.add(ev.Ended(call=self.sid, reason=reason))
+
+
+@pytest.fixture(scope="session")
+def new_script() -> Callable[[], Script]:
+    agent = Agent(name="test_agent", prompt="You are a test.", lines=Lines(greeting="Hello there."))
+    return lambda: Script("CA" + secrets.token_hex(16), agent)
+
+
+@pytest.fixture
+def script(new_script: Callable[[], Script]) -> Script:
+    return new_script()

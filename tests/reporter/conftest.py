@@ -1,9 +1,8 @@
-"""A scripted log of a call, and a backend that takes reports over a real socket."""
+"""A backend that takes reports over a real socket."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -11,121 +10,7 @@ from typing import Literal
 
 import pytest
 
-from voxbus.common import events as ev
-from voxbus.common.agents import Agent, Lines, Voice
-from voxbus.common.events import Event, Stored
-
 Answer = int | Literal["hang", "drop"]
-
-
-class Script:
-    """Writes the log of a call. ``at`` moves the stream's clock to that many seconds after the call's first event."""
-
-    START_S = 1_700_000_000.0
-
-    def __init__(self, sid: str, agent: Agent) -> None:
-        self.sid = sid
-        self.agent = agent
-        self.log: list[Stored] = []
-        self.now_s = self.START_S
-        self.holder = 0
-
-    def at(self, seconds: float) -> Script:
-        self.now_s = self.START_S + seconds
-        return self
-
-    def add(self, *events: Event) -> Script:
-        for event in events:
-            self.log.append(Stored(len(self.log) + 1, self.now_s, event))
-        return self
-
-    def start(self, direction: ev.Direction = "inbound") -> Script:
-        self.add(
-            ev.Started(
-                call=self.sid,
-                stream_sid="MZ1",
-                session="session-1",
-                direction=direction,
-                from_number="+15550100001",
-                to_number="+15550100002",
-                agent=self.agent,
-            )
-        )
-        self.add(ev.Attached(call=self.sid, worker="w", nonce="n"))
-        self.holder = len(self.log)
-        return self
-
-    def says(self, turn: int, text: str, **fields: object) -> Script:
-        known: dict[str, object] = {
-            "start_media_ms": 1000,
-            "end_media_ms": 2000,
-            "ended_by": "silence",
-            "endpoint_ms": 500.0,
-            "recognition_ms": 20.0,
-        }
-        return self.add(
-            ev.Utterance(call=self.sid, holder=self.holder, turn=turn, text=text, **(known | fields))  # type: ignore[arg-type]
-        )
-
-    def answers(self, turn: int, *texts: str, attempt: int = 0, fallback: str = "") -> Script:
-        for index, text in enumerate(texts):
-            self.add(
-                ev.Sentence(
-                    call=self.sid,
-                    turn=turn,
-                    attempt=attempt,
-                    index=index,
-                    text=text,
-                    voice=Voice(provider="espeak", name="en"),
-                    fallback=bool(fallback),
-                    cause=fallback,
-                    first_token_ms=100.0,
-                    ready_ms=150.0 + index,
-                )
-            )
-        return self.add(
-            ev.ReplyEnded(
-                call=self.sid,
-                turn=turn,
-                attempt=attempt,
-                sentences=len(texts),
-                reason="complete",
-                provider="openai",
-                model="m",
-                input_tokens=100,
-                output_tokens=10,
-            )
-        )
-
-    def hears(self, turn: int, index: int = 0, *, played_ms: int = 900, response_ms: float = 0.0) -> Script:
-        return self.add(
-            ev.Heard(
-                call=self.sid,
-                stream_sid="MZ1",
-                turn=turn,
-                sentence=index,
-                complete=True,
-                played_ms=played_ms,
-                text="",
-                known_by="mark",
-                synthesis_ms=60.0,
-                response_ms=response_ms,
-            )
-        )
-
-    def ends(self, reason: ev.EndReason = "caller_hung_up") -> Script:
-        return self.add(ev.Ended(call=self.sid, reason=reason))
-
-
-@pytest.fixture(scope="session")
-def new_script() -> Callable[[], Script]:
-    agent = Agent(name="test_agent", prompt="You are a test.", lines=Lines(greeting="Hello there."))
-    return lambda: Script("CA" + secrets.token_hex(16), agent)
-
-
-@pytest.fixture
-def script(new_script: Callable[[], Script]) -> Script:
-    return new_script()
 
 
 @dataclass

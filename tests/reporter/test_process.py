@@ -18,7 +18,8 @@ from voxbus.common.events import ReportDelivered
 from voxbus.common.fold import fold
 
 if TYPE_CHECKING:
-    from tests.reporter.conftest import Backend, Script
+    from tests.conftest import Script
+    from tests.reporter.conftest import Backend
 
 _VARIABLES = ("API_URL", "AGENT_SHARED_SECRET", "NATS_URL", "LOG_KEEP_S")
 

@@ -18,7 +18,7 @@ from voxbus.common.report import AgentLine, CallerLine, CallReport, schema
 from voxbus.reporter.core_report import build
 
 if TYPE_CHECKING:
-    from tests.reporter.conftest import Script
+    from tests.conftest import Script
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "call-report.schema.json"
 

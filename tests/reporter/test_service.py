@@ -23,7 +23,8 @@ from voxbus.reporter.service import Reporter
 from voxbus.reporter.settings import ReporterSettings
 
 if TYPE_CHECKING:
-    from tests.reporter.conftest import Backend, Script
+    from tests.conftest import Script
+    from tests.reporter.conftest import Backend
 
 MakeReporter = Callable[..., Awaitable[Reporter]]
 
