@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from voxbus.devkit.caller import Caller
+from voxbus.devkit.cli import main
 from voxbus.devkit.docs.metrics import by_part
 from voxbus.devkit.speech import speak
 
@@ -61,7 +62,16 @@ def total(found: list[Sample], name: str) -> float:
     return sum(sample.value for sample in found if sample.name == name)
 
 
-async def test_a_call_is_seen_in_numbers_and_lines_and_not_overheard(phone: Phone) -> None:
+async def voxbus(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the command prints, which runs in a thread because it has a loop of its own."""
+    capsys.readouterr()
+    assert await asyncio.to_thread(main, arguments) == 0
+    return capsys.readouterr().out
+
+
+async def test_a_call_is_seen_in_numbers_and_lines_and_not_overheard(
+    phone: Phone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def interrupts(caller: Caller) -> None:
         await caller.listen()
         await caller.say(speak("tell me a story"))
@@ -93,7 +103,13 @@ async def test_a_call_is_seen_in_numbers_and_lines_and_not_overheard(phone: Phon
         for name in phone.stack.children
         for line in (phone.stack.directory / f"{name}.log").read_text().splitlines()
     ]
+    monkeypatch.setenv("NATS_URL", phone.stack.nats_url)
+    why, calls = await voxbus(capsys, "why", sid), await voxbus(capsys, "calls")
+    assert re.search(r"turn 2 +the caller interrupted sentence \d, \d\.\d s into it", why), why
+    assert f"{sid}  completed (caller_hung_up)" in calls
+    lines += [why, calls]
+
     assert [line for line in lines if any(words in line for words in said if len(words) > 4)] == []
-    of_call = [json.loads(line) for line in lines if sid in line]
+    of_call = [json.loads(line) for line in lines[:-2] if sid in line]
     assert of_call
     assert [line for line in of_call if line.get("call_sid") != sid] == []

@@ -111,6 +111,11 @@ def archive(sid: str) -> str:
     return f"archive.{sid}"
 
 
+def archived_call(subject: str) -> str:
+    """The CallSid of a subject of the archive."""
+    return subject.partition(".")[2]
+
+
 def parse_event(subject: str) -> tuple[str, str, str]:
     """(sid, kind, key) of an event subject or of a log subject. Raises ValueError for any other."""
     parts = subject.split(".")

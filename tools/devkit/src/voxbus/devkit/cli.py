@@ -16,6 +16,8 @@ COMMANDS = (
     ("chaos", "voxbus.devkit.chaos.command", "kill processes while calls last, and count what it cost"),
     ("call", "voxbus.devkit.commands.call", "place one call through the simulated carrier"),
     ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),
+    ("calls", "voxbus.devkit.commands.calls", "list the calls of the log"),
+    ("why", "voxbus.devkit.commands.why", "say what went wrong in a call"),
     ("reports", "voxbus.devkit.commands.reports", "list, show and deliver reports that were lost"),
     ("doctor", "voxbus.devkit.commands.doctor", "say what is configured, and what is missing"),
 )

@@ -1,0 +1,1 @@
+"""What went wrong in a call, in plain words, from its log."""
