@@ -67,6 +67,11 @@ def test_a_call_that_comes_back_goes_on_behind_everything_that_has_a_name(
     assert caller.feed(FRAME, 20, 0) == [(1022, 20440, FRAME)]
 
 
+def test_a_call_that_rang_begins_at_0(stored: Callable[..., list[Stored]]) -> None:
+    assert resume_at_ms(stored(ev.Status(call=SID, sequence=1, status="ringing")), now_s=1021.0) == 0
+    assert resume_at_ms([], now_s=1021.0) == 0
+
+
 def test_the_ring_keeps_the_last_45_seconds() -> None:
     ring = ReplayRing()
     for i in range(3000):

@@ -70,7 +70,7 @@ class Admitted:
         if state.ended is not None:
             raise TooLate("the call has ended")
         now_ms = asking.now_ms()
-        caller = CallerAudio(now_ms, resume_at_ms(snapshot, time.time()) if snapshot else 0)
+        caller = CallerAudio(now_ms, resume_at_ms(snapshot, time.time()))
         call = self._call = Call(
             self._bus,
             asking.outlet,

@@ -22,9 +22,10 @@ _MARGIN_MS: Final = 400
 def resume_at_ms(log: Iterable[Stored], now_s: float) -> int:
     """The media time at which the next stream of a call begins: behind everything in its log, and a whole frame.
 
-    ``now_s``: Unix time. The time without a stream counts, so that the recognizer sees how much was lost.
+    0 for a call that has not begun, whatever the carrier reported of it. ``now_s``: Unix time. The time without a
+    stream counts, so that the recognizer sees how much was lost.
     """
-    began_s = now_s
+    began_s: float | None = None
     latest = 0
     for stored in log:
         event = stored.event
@@ -34,6 +35,8 @@ def resume_at_ms(log: Iterable[Stored], now_s: float) -> int:
             latest = max(latest, event.end_media_ms)
         elif isinstance(event, ev.SpeechStarted | ev.BargeIn | ev.Paused | ev.Continued | ev.Dtmf):
             latest = max(latest, event.media_ms)
+    if began_s is None:
+        return 0
     at = max(latest, int((now_s - began_s) * 1000)) + _MARGIN_MS
     return -(-at // FRAME_MS) * FRAME_MS
 
