@@ -99,6 +99,15 @@ async def test_a_machine_listens_to_the_message_until_it_is_over(
     assert 2900 <= quiet_ms <= 3600
 
 
+async def test_a_machine_takes_no_offence_at_being_hung_up_on(app: Any, carrier: Carrier) -> None:
+    async def agent(socket: Any) -> None:
+        await socket.next("start")
+
+    app.agents = [agent]
+    result = await carrier.call(plan_of(app), machine("You have reached a mailbox. Leave a message."))
+    assert result.ended_by == "application"
+
+
 async def test_a_screener_asks_and_puts_through(app: Any, carrier: Carrier, make_tone: Tone) -> None:
     through = asyncio.Event()
 

@@ -28,6 +28,7 @@ def one_of_each(agent: Agent) -> list[tuple[ev.Event, str]]:
         (ev.SpeechStarted(**stt, media_ms=10, over_agent=True), "over the agent"),
         (ev.BargeIn(**stt, media_ms=10, by="words"), "words"),
         (_utterance(text="yes please"), "turn 3: “yes please”, after 500 ms of silence"),
+        (_utterance(text="", ended_by="machine"), "turn 3: a machine"),
         (ev.UtteranceConfirmed(**stt, turn=3, attempt=1), "turn 3b"),
         (ev.UtteranceWithdrawn(**stt, turn=3, attempt=0), "withdrawn"),
         (ev.Sentence(**turn, index=0, text="Fine.", voice=Voice()), "“Fine.”"),

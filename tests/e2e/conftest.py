@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pytest
 import pytest_asyncio
@@ -19,8 +19,9 @@ from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.events import Ended, Event, Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.devkit.caller import Caller, Script, ScriptFailed
-from voxbus.devkit.carrier import Call, CallPlan, CallResult, Carrier, Route
+from voxbus.devkit.carrier import Call, CallPlan, CallResult, Carrier, Exchange, Route
 from voxbus.devkit.core_narrate import narrate
+from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.speech import speak
 from voxbus.devkit.stack import Stack
 
@@ -41,6 +42,32 @@ LINES = (
 )
 
 E = TypeVar("E", bound=Event)
+C = TypeVar("C")
+
+
+async def agree(caller: Caller) -> None:
+    """Hears the greeting, says yes, hears the answer, says goodbye."""
+    await caller.listen()
+    await caller.say(speak("yes please"))
+    await caller.listen()
+    await caller.say(speak("goodbye"))
+    await caller.expect_hangup()
+
+
+class Calls(Generic[C]):
+    """Calls by name. One that failed is told by the tests that are about it."""
+
+    def __init__(self, outcomes: dict[str, C | BaseException]) -> None:
+        self._outcomes = outcomes
+
+    def __getitem__(self, name: str) -> C:
+        outcome = self._outcomes[name]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def all(self) -> list[tuple[str, C]]:
+        return [(name, self[name]) for name in self._outcomes]
 
 
 @dataclass
@@ -74,13 +101,13 @@ class Phone:
     stack: Stack
     bus: Bus
     carrier: Carrier
-    token: str
+    exchange: Exchange
 
     def plan(self, agent: str = "talker", **more: Any) -> CallPlan:
         plan = CallPlan(
             voice_url=f"{PUBLIC_URL}/twilio/voice?agent={agent}",
             status_url=f"{PUBLIC_URL}/twilio/status",
-            auth_token=self.token,
+            auth_token=self.exchange.auth_token,
             call_sid="CA" + secrets.token_hex(16),
             time_limit_s=90,
             route=Route(PUBLIC_URL, self.stack.gateway_urls),
@@ -91,7 +118,7 @@ class Phone:
         """Rings, holds the call as scripted, and waits until its log says that it has ended."""
         return await self.hold(self.carrier.prepare(self.plan(agent, **plan)), script)
 
-    async def hold(self, call: Call, script: Script) -> Held:
+    async def hold(self, call: Call, party: Script | Caller) -> Held:
         sid = call.result.call_sid
         ended = asyncio.Event()
 
@@ -100,19 +127,19 @@ class Phone:
                 ended.set()
 
         live = await self.bus.open_log(sid, on_event)
-        caller = Caller(script)
+        caller = party if isinstance(party, Caller) else Caller(party)
         try:
             result = await call.run(caller)
             async with asyncio.timeout(_ENDED_S):
                 await ended.wait()
         except (ScriptFailed, TimeoutError) as error:
-            error.add_note(await self._story(call))
+            error.add_note(await self.story(call))
             raise
         finally:
             await live.close()
         return Held(caller, result, await self.bus.read_log(sid))
 
-    async def _story(self, call: Call) -> str:
+    async def story(self, call: Call) -> str:
         """What happened in a call that did not go as it should."""
         began_s = call.result.recording.zero_unix_s
         log = await self.bus.read_log(call.result.call_sid)
@@ -124,22 +151,20 @@ class Phone:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
     await asyncio.to_thread(lambda: [speak(line) for line in LINES])
-    token = secrets.token_hex(16)
-    async with (
-        Stack(
+    async with LocalCarrier(PUBLIC_URL) as local, Carrier() as carrier:
+        stack = Stack(
             counts={"gateway": 2, "stt": 2, "llm": 2, "tts": 2},
-            env={
-                "TWILIO_AUTH_TOKEN": token,
-                "TWILIO_VALIDATE": "on",
-                "PUBLIC_URL": PUBLIC_URL,
+            env=local.environment
+            | {
                 "AGENTS_DIR": str(Path(__file__).parent / "agents"),
                 "PERSONA": "talker",
                 "SCRIPTED_TOKEN_DELAY_MS": "20",
+                "CALLS_PER_SECOND": "20",
             },
             directory=tmp_path_factory.mktemp("stack"),
-        ) as stack,
-        Carrier() as carrier,
-    ):
-        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="e2e"))
-        yield Phone(stack, bus, carrier, token)
-        await bus.close()
+        )
+        async with stack:
+            local.serve(stack)
+            bus = await Bus.connect(BusConfig(url=stack.nats_url, name="e2e"))
+            yield Phone(stack, bus, carrier, local.exchange)
+            await bus.close()

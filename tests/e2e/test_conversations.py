@@ -14,8 +14,10 @@ from voxbus.devkit.caller import Caller
 from voxbus.devkit.carrier import LineQuality
 from voxbus.devkit.speech import speak
 
+from .conftest import Calls, Held, agree
+
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Held, Phone
+    from .conftest import Phone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -33,14 +35,6 @@ ANSWERED_MS = 2000.0
 #: From the caller's first frame. Three windows of the VAD are 96 ms of it; the rest is room for a busy machine, and yet
 #: less than the 700 ms of speech after which any speech is meant.
 CLEARED_MS = 500.0
-
-
-async def conversation(caller: Caller) -> None:
-    await caller.listen()
-    await caller.say(speak("yes please"))
-    await caller.listen()
-    await caller.say(speak(BYE))
-    await caller.expect_hangup()
 
 
 async def barge_in(caller: Caller) -> None:
@@ -97,7 +91,7 @@ async def hanging_up(caller: Caller) -> None:
 
 
 SCRIPTS = (
-    conversation,
+    agree,
     barge_in,
     backchannel,
     story,
@@ -109,24 +103,8 @@ SCRIPTS = (
 ECHO = LineQuality(echo_db=-24, echo_delay_ms=220, noise_dbfs=-60)
 
 
-class Calls:
-    """The calls by the name of their script. One that failed is told by the tests that are about it."""
-
-    def __init__(self, outcomes: dict[str, Held | BaseException]) -> None:
-        self._outcomes = outcomes
-
-    def __getitem__(self, name: str) -> Held:
-        outcome = self._outcomes[name]
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    def all(self) -> list[tuple[str, Held]]:
-        return [(name, self[name]) for name in self._outcomes]
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def calls(phone: Phone) -> Calls:
+async def calls(phone: Phone) -> Calls[Held]:
     """Every script above, held at the same time; ``story`` a second time over a line with an echo."""
     names = [script.__name__ for script in SCRIPTS]
     outcomes = await asyncio.gather(
@@ -138,8 +116,8 @@ async def calls(phone: Phone) -> Calls:
     return Calls(dict(zip(("silence", "echo", *names), outcomes, strict=True)))
 
 
-async def test_a_call_from_hello_to_goodbye(calls: Calls) -> None:
-    call = calls["conversation"]
+async def test_a_call_from_hello_to_goodbye(calls: Calls[Held]) -> None:
+    call = calls["agree"]
     assert [utterance.text for utterance in call.events(Utterance)] == ["yes please", "goodbye"]
     assert [call.heard(turn) for turn in (1, 2, 3)] == [GREETING, "You are confirmed.", "Goodbye."]
     assert all(heard.complete and heard.known_by == "mark" for heard in call.events(Heard))
@@ -148,8 +126,8 @@ async def test_a_call_from_hello_to_goodbye(calls: Calls) -> None:
     assert (started.direction, started.agent.name) == ("inbound", "talker")
 
 
-async def test_the_agent_hangs_up_through_the_next_verb(calls: Calls) -> None:
-    call = calls["conversation"]
+async def test_the_agent_hangs_up_through_the_next_verb(calls: Calls[Held]) -> None:
+    call = calls["agree"]
     assert call.verbs == ["Connect", "Redirect", "Hangup"]
     assert call.result.ended_by == "application"
     assert call.state.ended is not None
@@ -157,25 +135,25 @@ async def test_the_agent_hangs_up_through_the_next_verb(calls: Calls) -> None:
     assert [status.status for status in call.events(Status)] == ["completed"]
 
 
-async def test_nothing_is_sent_against_the_protocol(calls: Calls) -> None:
+async def test_nothing_is_sent_against_the_protocol(calls: Calls[Held]) -> None:
     for name, call in calls.all():
         assert call.result.debugger.protocol_warnings == [], name
         # 31921 is logged for every close of ours that leads to the next verb.
         assert set(call.result.debugger.codes) <= {31921}, name
 
 
-async def test_the_playout_never_runs_dry(calls: Calls) -> None:
-    for name in ("conversation", "story", "keys"):
+async def test_the_playout_never_runs_dry(calls: Calls[Held]) -> None:
+    for name in ("agree", "story", "keys"):
         assert calls[name].result.recording.gaps(shorter_than_ms=200) == (), name
 
 
-async def test_the_agent_is_as_loud_as_it_should_be(calls: Calls) -> None:
+async def test_the_agent_is_as_loud_as_it_should_be(calls: Calls[Held]) -> None:
     agent = calls["story"].result.recording.agent
     assert -22.0 <= active_level_dbfs(agent, HZ) <= -18.0
     assert peak_dbfs(agent) <= -3.0
 
 
-async def test_an_interruption_stops_the_agent_at_once(calls: Calls) -> None:
+async def test_an_interruption_stops_the_agent_at_once(calls: Calls[Held]) -> None:
     call = calls["barge_in"]
     (reaction,) = call.caller.reactions
     assert reaction.clear_ms is not None
@@ -187,14 +165,14 @@ async def test_an_interruption_stops_the_agent_at_once(calls: Calls) -> None:
     assert len(heard.split()) < len(STORY.split())
 
 
-async def test_the_words_of_the_interruption_are_the_next_turn(calls: Calls) -> None:
+async def test_the_words_of_the_interruption_are_the_next_turn(calls: Calls[Held]) -> None:
     call = calls["barge_in"]
     said = [utterance.text for utterance in call.events(Utterance) if not utterance.backchannel]
     assert said == ["tell me a story", "please stop that", "goodbye"]
     assert call.heard(3) == "I stopped."
 
 
-async def test_the_agent_goes_on_after_mm_hm(calls: Calls) -> None:
+async def test_the_agent_goes_on_after_mm_hm(calls: Calls[Held]) -> None:
     call = calls["backchannel"]
     assert call.events(Interrupted) == []
     assert len(call.events(Heard)) == len(call.events(Sentence))
@@ -202,7 +180,7 @@ async def test_the_agent_goes_on_after_mm_hm(calls: Calls) -> None:
     assert call.state.latest_turn == 2  # it was no turn
 
 
-async def test_its_own_echo_never_interrupts_the_agent(calls: Calls) -> None:
+async def test_its_own_echo_never_interrupts_the_agent(calls: Calls[Held]) -> None:
     call = calls["echo"]
     assert call.events(BargeIn) == []
     assert call.events(Interrupted) == []
@@ -210,7 +188,7 @@ async def test_its_own_echo_never_interrupts_the_agent(calls: Calls) -> None:
     assert call.heard(2) == calls["story"].heard(2)
 
 
-async def test_silence_is_answered_twice_and_then_ended(calls: Calls) -> None:
+async def test_silence_is_answered_twice_and_then_ended(calls: Calls[Held]) -> None:
     call = calls["silence"]
     assert [utterance.ended_by for utterance in call.events(Utterance)] == ["no_input"] * 3
     heard = [call.heard(turn) for turn in (1, 2, 3, 4)]
@@ -218,14 +196,14 @@ async def test_silence_is_answered_twice_and_then_ended(calls: Calls) -> None:
     assert call.verbs[-1] == "Hangup"
 
 
-async def test_keys_are_an_utterance(calls: Calls) -> None:
+async def test_keys_are_an_utterance(calls: Calls[Held]) -> None:
     call = calls["keys"]
     assert [key.digit for key in call.events(Dtmf)] == ["1", "#"]
     assert [(utterance.text, utterance.ended_by) for utterance in call.events(Utterance)] == [("1", "dtmf")]
     assert call.heard(2) == "You are confirmed."
 
 
-async def test_a_key_cuts_the_agent(calls: Calls) -> None:
+async def test_a_key_cuts_the_agent(calls: Calls[Held]) -> None:
     call = calls["key_over_the_agent"]
     pressed, cleared = (
         call.result.recording.times_of("pressed")[0],
@@ -237,13 +215,13 @@ async def test_a_key_cuts_the_agent(calls: Calls) -> None:
     assert call.heard(3) == "You are confirmed."
 
 
-async def test_what_the_grammar_does_not_know_is_asked_for_again(calls: Calls) -> None:
+async def test_what_the_grammar_does_not_know_is_asked_for_again(calls: Calls[Held]) -> None:
     call = calls["unknown_words"]
     assert [utterance.text for utterance in call.events(Utterance)] == [""]
     assert call.heard(2) == "Say that again."
 
 
-async def test_a_caller_who_hangs_up_ends_the_call(calls: Calls) -> None:
+async def test_a_caller_who_hangs_up_ends_the_call(calls: Calls[Held]) -> None:
     call = calls["hanging_up"]
     assert call.state.ended is not None
     assert call.state.ended.reason == "caller_hung_up"
@@ -252,7 +230,7 @@ async def test_a_caller_who_hangs_up_ends_the_call(calls: Calls) -> None:
 
 async def test_ten_calls_at_once(phone: Phone) -> None:
     async with asyncio.TaskGroup() as group:
-        calls = [group.create_task(phone.call(conversation)) for _ in range(10)]
+        calls = [group.create_task(phone.call(agree)) for _ in range(10)]
     for call in (task.result() for task in calls):
         assert [utterance.text for utterance in call.events(Utterance)] == ["yes please", "goodbye"]
         assert [call.heard(turn) for turn in (1, 2, 3)] == [GREETING, "You are confirmed.", "Goodbye."]

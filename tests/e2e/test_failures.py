@@ -11,7 +11,19 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from voxbus.common.events import Attached, Event, Heard, Interrupted, Resumed, Sentence, Stored, Utterance
+from voxbus.common.events import (
+    Attached,
+    Event,
+    Heard,
+    Interrupted,
+    Resumed,
+    Sentence,
+    SpeechStarted,
+    Status,
+    Stored,
+    Utterance,
+)
+from voxbus.devkit.callees import machine, person
 from voxbus.devkit.caller import Caller
 from voxbus.devkit.carrier import Call
 from voxbus.devkit.children import Child
@@ -19,8 +31,10 @@ from voxbus.devkit.core_measure import dead_air
 from voxbus.devkit.demo.kills import busy_llm
 from voxbus.devkit.speech import speak
 
+from .conftest import PUBLIC_URL, agree
+
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Held, Phone
+    from .conftest import Held, Phone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -236,3 +250,56 @@ async def test_a_gateway_ends_and_its_call_goes_on_at_the_other(
     assert [utterance.text for utterance in held.events(Utterance)] == ["yes please", "goodbye"]
     assert held.heard(2) == "You are confirmed."
     assert set(held.result.debugger.codes) == codes
+
+
+# Calls out
+
+
+@pytest.mark.parametrize("service", ["gateway", "stt", "llm"])
+async def test_whoever_says_hello_while_a_process_dies_is_greeted_once(
+    phone: Phone, watch: Watch, supervisor: Supervisor, service: str
+) -> None:
+    call = phone.carrier.prepare(phone.plan("messenger", direction="outbound-api"))
+    holder = asyncio.create_task(watch.first(Attached, call))
+
+    async def kill() -> None:
+        attached = await holder
+        assert isinstance(attached, Attached)
+        await watch.first(SpeechStarted, call)
+        names = {
+            "gateway": ["gateway-0"],
+            "stt": [holder_of(phone, attached)],
+            "llm": ["llm-0", "llm-1"],  # whoever would have greeted
+        }
+        await asyncio.gather(*(supervisor.end(name) for name in names[service]))
+
+    held, _ = await asyncio.gather(phone.hold(call, person(agree)), kill())
+    heard = [turn.heard_text for _, turn in sorted(held.state.turns.items())]
+    assert heard == ["Hello, this is a test about Monday. Is that fine?", "You are confirmed.", "Goodbye."]
+
+
+async def test_an_stt_worker_is_killed_while_it_waits_for_a_machine(
+    phone: Phone, watch: Watch, supervisor: Supervisor
+) -> None:
+    plan = phone.plan(
+        "messenger",
+        direction="outbound-api",
+        amd_url=f"{PUBLIC_URL}/twilio/amd",
+        detection="DetectMessageEnd",
+    )
+    call = phone.carrier.prepare(plan)
+    holder = asyncio.create_task(watch.first(Attached, call))
+    mailbox = machine("You have reached a mailbox. Please leave a message.")
+
+    async def kill() -> None:
+        attached = await holder
+        assert isinstance(attached, Attached)
+        await watch.first(Status, call)
+        await supervisor.end(holder_of(phone, attached))
+
+    held, _ = await asyncio.gather(phone.hold(call, mailbox), kill())
+    (through,) = [utterance for utterance in held.events(Utterance) if utterance.ended_by == "machine"]
+    assert held.heard(through.turn).startswith("Hello, this is a test for a machine.")
+    assert held.heard(through.turn).endswith("and goodbye.")
+    assert all(heard.complete for heard in held.events(Heard) if heard.turn == through.turn)
+    assert held.result.ended_by == "application"

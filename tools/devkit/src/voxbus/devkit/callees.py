@@ -9,6 +9,7 @@ mute(conversation)                  answers and says nothing
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Literal
 
 import numpy as np
@@ -71,18 +72,16 @@ def mute(conversation: Script) -> Callee:
 
 
 def machine(greeting: str, *, longest_message_s: float = 60.0) -> Callee:
-    """Hangs up once the message is over, or did not come."""
+    """Hangs up once the message is over, or did not come. Being hung up on is nothing to it."""
 
     async def script(caller: Caller) -> None:
-        await caller.wait(PICK_UP_MS)
-        await caller.say(speak(greeting, voice=_MACHINE_VOICE, rate=150))
-        await caller.wait(300)
-        await caller.say(BEEP)
-        callee.greeted.set()
-        try:
+        with contextlib.suppress(ScriptFailed):
+            await caller.wait(PICK_UP_MS)
+            await caller.say(speak(greeting, voice=_MACHINE_VOICE, rate=150))
+            await caller.wait(300)
+            await caller.say(BEEP)
+            callee.greeted.set()
             await caller.listen(quiet_ms=MESSAGE_QUIET_MS, timeout_s=min(10.0, longest_message_s))
-        except ScriptFailed:
-            return  # no message: the machine hangs up as well
 
     callee = Callee("machine", script)
     return callee

@@ -60,6 +60,8 @@ def narrate(event: Event) -> str:
 
 
 def _utterance(event: ev.Utterance) -> str:
+    if event.ended_by == "machine":
+        return f"turn {_turn(event)}: a machine, and it is through"
     what = f"“{event.text}”" if event.text else f"no words ({_words(event.ended_by)})"
     if event.backchannel:
         return f"{what}, in passing"
