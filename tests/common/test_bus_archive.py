@@ -81,7 +81,7 @@ async def test_a_job_may_be_put_off(bus: Bus, sid: str, agent: Agent) -> None:
     runner = JobRunner(bus, "reporter", handle, capacity=1, on_failure=lambda _, error: seen.append(-1.0))
     await runner.start()
     await bus.append(Ended(call=sid, reason="error"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(seen) < 2:
             await asyncio.sleep(0.01)
     await runner.drain()

@@ -101,7 +101,7 @@ async def test_each_job_is_done_once_by_one_of_two(
     await until(lambda: len(one.jobs) + len(two.jobs) == 20)
     done = {job.event.call for job in one.jobs + two.jobs}
     assert len(done) == 20
-    async with asyncio.timeout(8):  # the last acknowledgements are still on their way
+    async with asyncio.timeout(30):  # the last acknowledgements are still on their way
         while await unacked(bus):
             await asyncio.sleep(0.01)
 

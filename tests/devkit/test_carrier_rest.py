@@ -58,7 +58,7 @@ def order(app: Any, **more: str | list[str]) -> dict[str, str | list[str]]:
     }
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.01)

@@ -119,7 +119,7 @@ class Twilio:
 
     async def wait_for(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         """The messages of this kind, once there are so many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(found := [m for m in self.received if m["event"] == event]) < count:
                 self._news.clear()
                 await self._news.wait()

@@ -220,7 +220,7 @@ async def test_nothing_is_added_to_a_reply_that_somebody_else_has_ended(
     await call.until(lambda: call.said(2))
     await call.add(ReplyEnded, turn=2, sentences=1, reason="takeover")
     ended.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while worker._runner.jobs:
             await asyncio.sleep(0.01)
     assert call.said(2) == ["The first one is this."]
@@ -248,7 +248,7 @@ async def test_a_deploy_loses_nothing(
     worker = await start_worker(openai_base_url=chat.url)
     await call.start(talker)
     await call.say("hello", 2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await chat.asked.wait()
     await worker.drain()
     assert (await call.reply_to(2)).reason == "complete"

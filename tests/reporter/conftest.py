@@ -31,7 +31,7 @@ class Backend:
     def next_answer(self) -> Answer:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
-    async def until(self, condition: Callable[[Backend], bool], timeout_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[Backend], bool], timeout_s: float = 30.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not condition(self):
                 await asyncio.sleep(0.01)

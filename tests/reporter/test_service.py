@@ -66,7 +66,7 @@ async def publish(bus: Bus, script: Script) -> None:
         await bus.append(stored.event)
 
 
-async def until_reported(bus: Bus, sid: str, timeout_s: float = 10.0) -> ReportDelivered | ReportLost:
+async def until_reported(bus: Bus, sid: str, timeout_s: float = 30.0) -> ReportDelivered | ReportLost:
     async with asyncio.timeout(timeout_s):
         while True:
             reported = fold(await bus.read_log(sid)).reported

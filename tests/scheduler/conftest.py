@@ -220,7 +220,7 @@ class Client:
         view: dict[str, object] = answer.json()
         return view
 
-    async def until(self, call_id: str, *states: str, timeout_s: float = 10.0) -> dict[str, object]:
+    async def until(self, call_id: str, *states: str, timeout_s: float = 30.0) -> dict[str, object]:
         async with asyncio.timeout(timeout_s):
             while (view := await self.call(call_id))["state"] not in states:
                 await asyncio.sleep(0.02)

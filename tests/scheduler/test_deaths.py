@@ -71,7 +71,7 @@ async def test_whatever_step_it_dies_at_the_number_is_dialled_once(
     first = await make_scheduler()
     there = die_at(first, step, when)
     call_id = await client_of(first.port).ordered()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await there.wait()
     bury(first)
     client = client_of((await make_scheduler(RECONCILE_S="1.5")).port)

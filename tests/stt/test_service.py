@@ -267,7 +267,7 @@ async def test_the_job_ends_with_the_call(
     await gateway.start(agent)
     await gateway.wait_for(ev.Attached)
     await bus.append(ev.Ended(call=sid, reason="caller_hung_up"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while worker.service._runner.jobs:
             await asyncio.sleep(0.01)
     info = await bus.control.jetstream().consumer_info("CALLS", "stt")

@@ -47,7 +47,7 @@ def children(pid: int) -> list[int]:
 
 
 async def until_gone(pids: list[int]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while any(exists(pid) for pid in pids):
             await asyncio.sleep(0.01)
 

@@ -141,7 +141,7 @@ def count(name: str, **labels: str) -> float:
 
 
 async def idle(worker: Worker, jobs: int = 0) -> None:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while len(worker.service.jobs.jobs) > jobs:
             await asyncio.sleep(0.002)
 
@@ -177,7 +177,7 @@ async def test_audio_that_was_lost_on_the_way_is_sent_again(
 async def test_a_sentence_that_no_gateway_takes_is_given_up(worker: Worker, bus: Bus, sid: str) -> None:
     before = count("tts_undelivered")
     await bus.append(sentence(sid))
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         while count("tts_undelivered") == before:
             await asyncio.sleep(0.01)
     await idle(worker)
