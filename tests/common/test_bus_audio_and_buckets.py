@@ -110,3 +110,30 @@ def test_a_bus_can_be_closed_while_the_server_is_away(nats_server: NatsServer, s
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())
     nats_server.start()
+
+
+async def test_a_watcher_is_told_after_a_reconnect_what_it_missed(nats_server: NatsServer, bus: Bus) -> None:
+    await bus.agents.put("gone", b"1")
+    seen: list[tuple[str, bytes | None]] = []
+    watch = await bus.agents.watch(lambda key, value: seen.append((key, value)))
+    nats_server.stop()
+    nats_server.start()
+    other = await Bus.connect(
+        BusConfig(url=nats_server.url)
+    )  # whose changes come before the watcher is back, or after
+    await other.agents.delete("gone")
+    await other.agents.put("new", b"2")
+    await until(lambda: len(seen) == 3)
+    assert seen[0] == ("gone", b"1")
+    assert sorted(seen[1:]) == [("gone", None), ("new", b"2")]
+    await watch.close()
+    await other.close()
+
+
+async def test_the_keys_of_a_bucket_are_those_that_are_not_deleted(bus: Bus) -> None:
+    assert await bus.agents.keys() == []
+    for key in ("one", "two.three"):
+        await bus.agents.put(key, b"1")
+    await bus.agents.put("gone", b"1")
+    await bus.agents.delete("gone")
+    assert sorted(await bus.agents.keys()) == ["one", "two.three"]

@@ -6,6 +6,9 @@ call.{sid}.audio.replay        request   the caller frames of the current turn, 
 call.{sid}.partial             core      interim transcript, never stored
 call.{sid}.event.{kind}.{key}  CALLS     what was decided; the subject is the idempotency key
 log.{sid}.{kind}.{key}         core      the same event, once it is stored, in stream order
+archive.{sid}                  ARCHIVE   the log of a call that has ended
+$KV.{bucket}.{key}             KV_...    the value of a key
+changed.{bucket}.{key}         core      the same value, once it is stored, of the buckets that are watched
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 from voxbus.common.errors import InvalidCallSid
 
 _SID = re.compile(r"CA[0-9a-fA-F]{32}")
+_KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 #: Durable pull consumers on a call's stream, by the service that binds to them, with what they deliver.
@@ -41,6 +45,9 @@ AGENTS = "agents"
 CLIPS = "clips"
 LOST_REPORTS = "lost_reports"
 
+#: Buckets that tell their changes.
+WATCHED = (AGENTS,)
+
 
 def check_sid(sid: str) -> str:
     """``sid`` itself, when it is a CallSid. Raises InvalidCallSid, so that ``.``, ``*`` and ``>`` stay out."""
@@ -52,6 +59,11 @@ def check_sid(sid: str) -> str:
 def is_session(session: str) -> bool:
     """Whether ``session`` may be a key of the ``contexts`` bucket."""
     return _SESSION.fullmatch(session) is not None
+
+
+def is_key(key: str) -> bool:
+    """Whether ``key`` may be one of a bucket."""
+    return _KEY.fullmatch(key) is not None
 
 
 def context_of_session(session: str) -> str:
@@ -114,6 +126,30 @@ def archive(sid: str) -> str:
 def archived_call(subject: str) -> str:
     """The CallSid of a subject of the archive."""
     return subject.partition(".")[2]
+
+
+def stream_of_bucket(bucket: str) -> str:
+    return f"KV_{bucket}"
+
+
+def keys_of(bucket: str, prefix: str = "") -> str:
+    """The filter for all keys of a bucket, or for those under a prefix."""
+    return f"$KV.{bucket}.{prefix}.>" if prefix else f"$KV.{bucket}.>"
+
+
+def value_of(bucket: str, key: str) -> str:
+    """``key`` must be one (``is_key``)."""
+    return f"$KV.{bucket}.{key}"
+
+
+def changes_of(bucket: str) -> str:
+    """Where a watched bucket tells its changes."""
+    return f"changed.{bucket}.>"
+
+
+def key_of(subject: str) -> str:
+    """The key in the subject of a value, or of a change."""
+    return subject.split(".", 2)[2]
 
 
 def parse_event(subject: str) -> tuple[str, str, str]:

@@ -71,11 +71,11 @@ class Bus:
         self._audio_connection = Client()
         self.log = Log(self._control, self._reconnected)
         self.audio = AudioLink(self._audio_connection)
-        self.contexts = Bucket(self._control, CONTEXTS)
-        self.tokens = Bucket(self._control, TOKENS)
-        self.agents = Bucket(self._control, AGENTS)
-        self.clips = Bucket(self._control, CLIPS)
-        self.lost_reports = Bucket(self._control, LOST_REPORTS)
+        self.contexts = Bucket(self._control, CONTEXTS, self._reconnected)
+        self.tokens = Bucket(self._control, TOKENS, self._reconnected)
+        self.agents = Bucket(self._control, AGENTS, self._reconnected)
+        self.clips = Bucket(self._control, CLIPS, self._reconnected)
+        self.lost_reports = Bucket(self._control, LOST_REPORTS, self._reconnected)
         self._archive = Archive(self._control)
 
     @classmethod

@@ -65,6 +65,26 @@ def _archive(replicas: int) -> api.StreamConfig:
     )
 
 
+def _bucket(name: str, ttl_s: int, replicas: int) -> api.StreamConfig:
+    """What clients take for a key-value bucket, by its stream. No direct reads: a replica may be behind."""
+    watched = api.RePublish(src=subjects.keys_of(name), dest=subjects.changes_of(name))
+    return api.StreamConfig(
+        name=subjects.stream_of_bucket(name),
+        subjects=[subjects.keys_of(name)],
+        storage=api.StorageType.FILE,
+        num_replicas=replicas,
+        max_msgs_per_subject=1,
+        discard=api.DiscardPolicy.NEW,
+        max_age=ttl_s,
+        duplicate_window=min(ttl_s or 120, 120),
+        deny_delete=True,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+        allow_direct=False,
+        republish=watched if name in subjects.WATCHED else None,
+    )
+
+
 def _consumer(name: str, filters: tuple[str, ...], replicas: int) -> api.ConsumerConfig:
     return api.ConsumerConfig(
         durable_name=name,
@@ -86,10 +106,6 @@ async def ensure(bus: Bus, placement: Placement | None = None) -> None:
     replicas = (placement or Placement()).replicas
     js = bus.control.jetstream(timeout=5)
     try:
-        for name in subjects.streams():
-            await _stream(js, _calls(name, replicas))
-            for consumer, filters in subjects.JOB_FILTERS.items():
-                await js.add_consumer(name, _consumer(consumer, filters, replicas))
         await _stream(js, _archive(replicas))
         for bucket, ttl in (
             (subjects.CONTEXTS, CONTEXT_TTL_S),
@@ -98,9 +114,12 @@ async def ensure(bus: Bus, placement: Placement | None = None) -> None:
             (subjects.CLIPS, 0),
             (subjects.LOST_REPORTS, ARCHIVE_MAX_AGE_S),
         ):
-            await js.create_key_value(
-                api.KeyValueConfig(bucket=bucket, ttl=ttl, history=1, replicas=replicas, direct=False)
-            )
+            await _stream(js, _bucket(bucket, ttl, replicas))
+        # Last: whoever finds it finds all the rest (Log.is_there).
+        for name in subjects.streams():
+            await _stream(js, _calls(name, replicas))
+            for consumer, filters in subjects.JOB_FILTERS.items():
+                await js.add_consumer(name, _consumer(consumer, filters, replicas))
     except (js_errors.Error, nats.errors.Error, TimeoutError) as error:
         raise BusUnavailable(f"JetStream could not be set up: {type(error).__name__} {error}") from error
 
