@@ -68,6 +68,18 @@ async def test_a_replay_that_nobody_serves_fails_at_once(bus: Bus, sid: str) -> 
         await bus.audio.request_many(subjects.audio_replay(sid), lambda _: None, timeout_s=5)
 
 
+async def test_what_was_subscribed_is_known_to_the_server(nats_url: str, bus: Bus) -> None:
+    other = await Bus.connect(BusConfig(url=nats_url))
+    for n in range(200):
+        await bus.audio.answer(subjects.audio_wanted(str(n)), lambda request: request)
+        assert await other.audio.ask(subjects.audio_wanted(str(n)), b"1") == b"1"
+        came = asyncio.Event()
+        await bus.audio.subscribe(subjects.audio_in(str(n)), lambda _, came=came: came.set())  # type: ignore[misc]
+        other.audio.publish(subjects.audio_in(str(n)), b"frame")
+        await asyncio.wait_for(came.wait(), 2)
+    await other.close()
+
+
 async def test_a_bucket(bus: Bus) -> None:
     assert await bus.tokens.get("a") is None
     await bus.tokens.put("a", b"1")

@@ -69,8 +69,7 @@ class AudioLink:
         subscription = await self._client.subscribe(
             subject, cb=deliver, pending_msgs_limit=MAX_UNREAD_MESSAGES
         )
-        await self._client.flush()
-        return Subscription(subscription)
+        return await self._known(subscription)
 
     async def serve(self, subject: str, handler: Callable[[bytes], Iterable[bytes]]) -> Subscription:
         """Answers each request on ``subject`` with the messages of ``handler(request)`` and an empty one at the end."""
@@ -81,7 +80,7 @@ class AudioLink:
                     await self._client.publish(message.reply, data)
                 await self._client.publish(message.reply, b"")
 
-        return Subscription(await self._client.subscribe(subject, cb=answer))
+        return await self._known(await self._client.subscribe(subject, cb=answer))
 
     async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
         """Answers each request on ``subject`` with ``handler(request)``; None = no answer."""
@@ -90,7 +89,14 @@ class AudioLink:
             if message.reply and (answer := handler(message.data)) is not None:
                 await self._client.publish(message.reply, answer)
 
-        return Subscription(await self._client.subscribe(subject, cb=respond))
+        return await self._known(await self._client.subscribe(subject, cb=respond))
+
+    async def _known(self, subscription: NatsSubscription) -> Subscription:
+        """Once the server knows of it: what others send from now on arrives."""
+        # The client's ping overtakes what waits to be written, the subscription too. Before the second one all is out.
+        await self._client.flush()
+        await self._client.flush()
+        return Subscription(subscription)
 
     async def ask(self, subject: str, request: bytes, timeout_s: float = 0.5) -> bytes | None:
         """The answer of whoever answers on ``subject``; None when nobody does, or not in time."""
