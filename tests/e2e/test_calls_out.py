@@ -211,6 +211,8 @@ async def test_a_screener_hears_who_and_why_and_the_person_is_greeted(calls: Cal
     said = [utterance.text for utterance in call.events(Utterance)]
     assert said[:2] == ["who is calling please", "please hold"]
     assert [call.heard(turn) for turn in (1, 2, 3, 4)] == [WHO, "", GREETING, "You are confirmed."]
+    assert [response.said.text for response in call.caller.responses][1] == "Hello?"
+    assert all(response.response_ms < ANSWERED_MS for response in call.caller.responses)
     assert call.order.state == "completed"
 
 

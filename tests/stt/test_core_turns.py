@@ -351,6 +351,27 @@ def test_the_hello_is_the_first_turn_for_the_next_holder_too() -> None:
     assert line.utterances == []
 
 
+@pytest.fixture
+def put_through() -> Line:
+    """A screener asked, was answered, and puts the call through, to which the agent says nothing."""
+    line = Line("outbound").speech(640, "who is calling").silence(640)
+    line.agent_says(1, "A test.").silence(320).agent_heard(1, 1).silence(640)
+    line.speech(640, "please hold").silence(640)
+    return line.agent_says(2, audible=None)
+
+
+def test_speech_after_a_reply_of_silence_is_the_next_turn(put_through: Line) -> None:
+    put_through.silence(320).speech(480, "").silence(640)
+    assert [(u.turn, u.attempt, u.text) for u in put_through.utterances][1:] == [
+        (2, 0, "please hold"),
+        (3, 0, ""),
+    ]
+
+
+def test_silence_after_a_reply_of_silence_is_no_input(put_through: Line) -> None:
+    assert [u.ended_by for u in put_through.silence(7100).utterances][2:] == ["no_input"]
+
+
 def test_who_is_hung_up_on_is_not_asked_again() -> None:
     line = Line().agent_says(1, "Goodbye.").silence(64).agent_heard(1, 1)
     line.log(ev.HangupRequested(call=SID, turn=1, reason="goodbye"))

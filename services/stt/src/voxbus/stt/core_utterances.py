@@ -1,6 +1,6 @@
 """The utterances of one caller: their turns and attempts, and what is taken back and comes again.
 
-``open``: the last one published, as long as nothing of its reply was audible. Whoever speaks on then goes on with the
+The last one published is open as long as nothing of its reply was audible. Whoever speaks on then goes on with the
 same turn: it is withdrawn, and its text comes again, joined with the rest, as the next attempt.
 """
 
@@ -39,7 +39,7 @@ class Utterances:
         self._state = state
         self._last_turn = 0
         self._redo: ev.Utterance | None = None
-        self.open: ev.Utterance | None = None
+        self._open: ev.Utterance | None = None
         self.dropped_frames = 0
         self._restore()
 
@@ -51,7 +51,20 @@ class Utterances:
         if turn.withdrawn:
             self._redo = turn.utterance
         elif turn.interrupted is None and not any(s.verdict for s in turn.sentences.values()):
-            self.open = turn.utterance
+            self._open = turn.utterance
+
+    @property
+    def open(self) -> ev.Utterance | None:
+        """The last one, while nothing of its reply was audible. A reply without a sentence was audible at its end."""
+        if self._open is not None and self._was_met_with_silence(self._open):
+            self._open = None
+        return self._open
+
+    def _was_met_with_silence(self, utterance: ev.Utterance) -> bool:
+        turn = self._state.turns.get(utterance.turn)
+        if turn is None or turn.attempt != utterance.attempt:
+            return False
+        return turn.reply_ended is not None and not turn.sentences
 
     @property
     def unfinished(self) -> bool:
@@ -108,7 +121,7 @@ class Utterances:
         )
 
     def publish(self, utterance: ev.Utterance) -> ev.Utterance:
-        self.open = utterance
+        self._open = utterance
         self._last_turn = max(self._last_turn, utterance.turn)
         return utterance
 
@@ -120,15 +133,15 @@ class Utterances:
         """Takes back the open one."""
         if self.open is None or self.open.ended_by in _WHOLE:
             return None
-        self._redo, self.open = self.open, None
+        self._redo, self._open = self.open, None
         return ev.UtteranceWithdrawn(
             call=self._call, holder=self._holder, turn=self._redo.turn, attempt=self._redo.attempt
         )
 
     def audible(self, turn: int) -> None:
         """The agent is heard with its reply to ``turn``: nothing up to it can be taken back any more."""
-        if self.open is not None and turn >= self.open.turn:
-            self.open = None
+        if self._open is not None and turn >= self._open.turn:
+            self._open = None
 
     def _make(
         self,
