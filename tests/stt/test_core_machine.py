@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voxbus.common import events as ev
 from voxbus.common.agents import Agent, Lines
 from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState
 from voxbus.stt.core_machine import is_loud
-from voxbus.stt.core_outputs import CancelRecognition, Output
+from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Output
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Window
 from voxbus.stt.core_turns import TurnTaker
@@ -24,6 +26,7 @@ class Mailbox:
         self.state = CallState()
         self.now_ms = 0
         self.outputs: list[Output] = []
+        self.deaf = False  # recognitions are not answered
         self.log(ev.Started(call=SID, stream_sid="M", session="s", direction="outbound", agent=agent))
         self.attach()
 
@@ -46,7 +49,16 @@ class Mailbox:
                 self.outputs.append(output)
                 if isinstance(output, Event):
                     self.log(output)
+                if isinstance(output, FinishRecognition) and not self.deaf:
+                    self.recognized()
         return self
+
+    def recognized(self) -> None:
+        """What was said had no words."""
+        for output in self.taker.transcript("", 0.0, 20.0):
+            self.outputs.append(output)
+            if isinstance(output, Event):
+                self.log(output)
 
     def speech(self, ms: int) -> Mailbox:
         return self.hear(ms, probability=0.95, loud=True)
@@ -125,6 +137,7 @@ def test_what_was_being_recognized_is_dropped(mailbox: Mailbox) -> None:
 
 
 def test_words_that_are_still_read_are_dropped(mailbox: Mailbox) -> None:
+    mailbox.deaf = True
     mailbox.speech(640).hear(640).verdict("machine_end_beep")
     assert mailbox.taker.transcript("yes", 0.9, 20.0) == []
 
@@ -161,3 +174,28 @@ def test_the_noise_of_a_line_is_quiet_and_of_what_is_heard_late_nobody_knows() -
     assert not is_loud(-50, 0)
     assert is_loud(-20, 0)
     assert is_loud(-90, 400) is None
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(1, 40)), max_size=20),
+    st.integers(0, 20),
+    st.booleans(),
+)
+def test_whenever_the_verdict_comes_one_utterance_says_so_and_none_follows(
+    heard: list[tuple[bool, bool, int]], verdict_at: int, taken_over: bool
+) -> None:
+    mailbox = Mailbox(agent("leave_message"))
+    for number, (voice, loud, windows) in enumerate(heard):
+        if number == verdict_at:
+            mailbox.verdict("machine_end_beep")
+            if taken_over:
+                mailbox.attach()
+        mailbox.hear(windows * WINDOW_MS, probability=0.95 if voice else 0.01, loud=loud or voice)
+    if mailbox.state.answered_by == "":
+        mailbox.verdict("machine_end_beep")
+    mailbox.hear(640)
+    assert [u.ended_by for u in mailbox.utterances()].count("machine") == 1
+    assert mailbox.utterances()[-1].ended_by == "machine"
+    turn = mailbox.state.turn
+    assert turn is not None
+    assert turn.for_machine

@@ -14,6 +14,7 @@ from voxbus.common.events import (
     Resumed,
     Sentence,
     Started,
+    Status,
     Stored,
     Utterance,
     UtteranceWithdrawn,
@@ -22,7 +23,9 @@ from voxbus.common.fold import CallState, fold
 from voxbus.tts.core_jobs import MAX_AGE_S, Skip, Speak, needs_log, plan_resumed, plan_sentence
 
 CALL = "CA" + "0" * 32
-AGENT = Agent(name="test_agent", prompt="You are a test.", lines=Lines(greeting="Hello."))
+AGENT = Agent(
+    name="test_agent", prompt="You are a test.", lines=Lines(greeting="Hello."), machine_detection="hang_up"
+)
 HOLDER = 2
 
 
@@ -81,6 +84,7 @@ def state(*events: Event) -> CallState:
 SENTENCE = sentence(2)
 WANTED = [utterance(2), SENTENCE]
 ENDED = Ended(call=CALL, reason="caller_hung_up")
+MACHINE = Status(call=CALL, sequence=0, answered_by="machine_start")
 
 
 def test_a_sentence_that_is_wanted_is_said() -> None:
@@ -103,6 +107,7 @@ def test_a_sentence_that_was_cut_by_a_lost_stream_is_said_again() -> None:
         (interrupted(2), "interrupted"),
         (utterance(3), "superseded"),
         (utterance(2, 1), "superseded"),
+        (MACHINE, "superseded"),
         (ENDED, "ended"),
     ],
 )
@@ -150,6 +155,7 @@ def test_a_guessed_reply_is_kept_over_a_resumption() -> None:
         ([*WANTED, heard(2, 0), resumed()], "nothing_left"),
         ([*WANTED, interrupted(2), resumed()], "nothing_left"),
         ([*WANTED, withdrawn(2), resumed()], "nothing_left"),
+        ([*WANTED, MACHINE, resumed()], "nothing_left"),
         ([resumed()], "nothing_left"),
         ([*WANTED, resumed(), ENDED], "ended"),
         ([*WANTED, resumed(), resumed("MZ3")], "superseded"),

@@ -229,3 +229,26 @@ def test_a_call_that_came_over_goes_on_where_it_was(line: Line, agent: Agent, sp
     assert [h.sentence for h in line.of(ev.Heard)] == [1, 2]
     assert line.player.dropped == 2
     assert not line.player.busy
+
+
+def test_a_call_that_came_over_has_nothing_more_to_say_to_a_machine(agent: Agent, speech: Speech) -> None:
+    line = Line()
+    call = line.sentence().call
+    calling = agent.model_copy(update={"machine_detection": "leave_message"})
+    log: list[ev.Event] = [
+        ev.Started(call=call, stream_sid="MZ0", session="s", direction="outbound", agent=calling),
+        ev.Attached(call=call, worker="w", nonce="n"),
+        replace(line.utterance(1), holder=2),
+        line.sentence(0, turn=1),
+        ev.Status(call=call, sequence=0, answered_by="machine_start"),
+        ev.Resumed(call=call, stream_sid="MZ1"),
+    ]
+    line.player.restore(fold(Stored(i, float(i), event) for i, event in enumerate(log, 1)), line.now)
+    line.audio(speech(200), turn=1, sentence=0)
+    line.run(5000)
+    assert line.heard == b""
+    assert line.filled == []
+    line.log(line.utterance(2, ended_by="machine"), line.sentence(0, turn=2), line.reply_ended(1, turn=2))
+    line.audio(speech(200, seed=5), turn=2, sentence=0)
+    line.run(1000)
+    assert line.heard == speech(200, seed=5)
