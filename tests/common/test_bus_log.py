@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from nats.aio.msg import Msg
 
 from voxbus.common import subjects
 from voxbus.common.agents import Agent, Voice
-from voxbus.common.bus import Bus, BusConfig, ensure, not_ended, under
+from voxbus.common.bus import Bus, BusConfig, direct, ensure, log, not_ended, under
+from voxbus.common.bus.requests import Requests
 from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, LogIncomplete
 from voxbus.common.events import (
     Attached,
@@ -191,6 +194,43 @@ async def test_a_publish_waits_for_a_server_that_restarts(
     nats_server.start()
     assert await writing > 0
     assert len(await bus.read_log(sid)) == 1
+
+
+async def test_what_a_dying_server_swallowed_is_asked_again_when_it_is_back(
+    nats_server: NatsServer, bus: Bus, sid: str, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "_ANSWER_TIMEOUT_S", 8.0)
+    monkeypatch.setattr(direct, "_TIMEOUT_S", 8.0)
+    first = await bus.append(started(sid, agent))
+    nats_server.signal(signal.SIGSTOP)
+    appending = asyncio.create_task(bus.append(sentence(sid, 0)))
+    reading = asyncio.create_task(bus.read_log(sid))
+    await asyncio.sleep(0.1)
+    await nats_server.restart(signal.SIGKILL)
+    async with asyncio.timeout(5):
+        assert await appending > first
+        assert (await reading)[0].sequence == first
+
+
+async def test_what_was_stored_before_the_server_died_is_recognized_as_our_own(
+    nats_server: NatsServer, bus: Bus, sid: str, agent: Agent
+) -> None:
+    class Deaf(Requests):
+        """Hears no answer while ``deaf``."""
+
+        deaf = True
+
+        async def _on_answer(self, message: Msg) -> None:
+            if not self.deaf:
+                await super()._on_answer(message)
+
+    requests = bus.log._requests = Deaf(bus.control, bus._reconnected)
+    appending = asyncio.create_task(bus.append(started(sid, agent), only_if=not_ended(sid)))
+    await asyncio.sleep(0.2)
+    requests.deaf = False
+    await nats_server.restart(signal.SIGKILL)
+    async with asyncio.timeout(5):
+        assert await appending == 1
 
 
 async def test_refused_events_are_not_republished(bus: Bus, sid: str) -> None:

@@ -73,5 +73,5 @@ async def _archived(bus: Bus) -> AsyncIterator[str]:
 
 async def _get(bus: Bus, stream: str, filter_: str, first: int) -> list[tuple[int, str]]:
     query = {"seq": first, "next_by_subj": filter_, "batch": _BATCH}
-    headers = [message.headers or {} for message in await direct_get(bus.control, stream, query)]
+    headers = [message.headers or {} for message in await direct_get(bus.requests, stream, query)]
     return [(int(one["Nats-Sequence"]), one["Nats-Subject"]) for one in headers]

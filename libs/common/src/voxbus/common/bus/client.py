@@ -17,6 +17,7 @@ from voxbus.common.bus.archive import Archive
 from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
 from voxbus.common.bus.log import Condition, Follower, Log, OnEvent, OpenLog
+from voxbus.common.bus.requests import Requests
 from voxbus.common.errors import BusUnavailable
 from voxbus.common.events import Event, Stored
 from voxbus.common.subjects import AGENTS, CLIPS, CONTEXTS, LOST_REPORTS, TOKENS
@@ -69,7 +70,8 @@ class Bus:
         self._reconnected: list[Callable[[], None]] = []
         self._control = Client()
         self._audio_connection = Client()
-        self.log = Log(self._control, self._reconnected)
+        self.requests = Requests(self._control, self._reconnected)
+        self.log = Log(self._control, self.requests, self._reconnected)
         self.audio = AudioLink(self._audio_connection)
         self.contexts = Bucket(self._control, CONTEXTS, self._reconnected)
         self.tokens = Bucket(self._control, TOKENS, self._reconnected)

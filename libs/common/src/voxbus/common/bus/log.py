@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from voxbus.common import subjects
 from voxbus.common.bus.audio_link import Subscription
 from voxbus.common.bus.direct import TooManySubjects, direct_get
+from voxbus.common.bus.requests import AnswerLost, Requests
 from voxbus.common.codec import decode, encode
 from voxbus.common.errors import (
     BusError,
@@ -39,6 +40,8 @@ _WRONG_LAST_SEQUENCE = (10071, 10164)
 
 #: A publish that was not answered is tried again with the same message id, which the stream recognizes.
 _ANSWER_TIMEOUT_S = 1.0
+_RETRY_S = 0.1
+_NO_RESPONDERS = "503"
 #: A stream answers at most this many subjects to one ``multi_last``.
 _MAX_SUBJECTS = 1024
 
@@ -67,8 +70,9 @@ def _stored(subject: str, headers: dict[str, str], data: bytes) -> Stored:
 
 
 class Log:
-    def __init__(self, client: Client, reconnected: list[Callable[[], None]]) -> None:
+    def __init__(self, client: Client, requests: Requests, reconnected: list[Callable[[], None]]) -> None:
         self._client = client
+        self._requests = requests
         self._reconnected = reconnected
 
     async def append(self, event: Event, *, only_if: Condition | None = None, timeout_s: float = 10) -> int:
@@ -86,18 +90,21 @@ class Log:
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
             try:
-                answer = await self._client.request(subject, data, timeout=_ANSWER_TIMEOUT_S, headers=headers)
-            except nats.errors.NoRespondersError:
-                await asyncio.sleep(0.1)  # no stream leader just now: a restart, or an election
-            except (nats.errors.TimeoutError, nats.errors.OutboundBufferLimitError):
+                answer = await self._requests.ask(subject, data, _ANSWER_TIMEOUT_S, headers)
+            except (AnswerLost, TimeoutError):
                 pass
+            except nats.errors.OutboundBufferLimitError:
+                await asyncio.sleep(_RETRY_S)  # disconnected, and so much waits to be sent already
             except nats.errors.Error as error:
                 raise BusUnavailable(f"{event.kind}: {type(error).__name__}") from error
             else:
-                answered = json.loads(answer.data)
-                if "error" not in answered:
-                    return int(answered["seq"])
-                self._refused(subject, answered["error"])
+                if _status(answer) == _NO_RESPONDERS:
+                    await asyncio.sleep(_RETRY_S)  # no stream leader just now: a restart, or an election
+                else:
+                    answered = json.loads(answer.data)
+                    if "error" not in answered:
+                        return int(answered["seq"])
+                    self._refused(subject, answered["error"])
             if asyncio.get_running_loop().time() >= deadline:
                 raise BusUnavailable(f"{event.kind} was not stored: no answer in {timeout_s:g} s")
 
@@ -167,7 +174,7 @@ class Log:
             query["up_to_seq"] = through
         events = [
             _stored(message.headers["Nats-Subject"], message.headers, message.data)
-            for message in await direct_get(self._client, stream, query)
+            for message in await direct_get(self._requests, stream, query)
             if message.headers is not None
         ]
         return sorted(events, key=lambda stored: stored.sequence)
@@ -183,6 +190,11 @@ class Log:
         follower = Follower(self._client, on_event)
         await follower.start([subjects.log_of("*", kind) for kind in kinds] or [subjects.log_of()])
         return follower
+
+
+def _status(message: Msg) -> str:
+    """Of an answer that is no message of a stream; empty for one that is."""
+    return str((message.headers or {}).get("Status", ""))
 
 
 class Follower:
