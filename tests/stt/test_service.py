@@ -242,6 +242,28 @@ async def test_a_call_that_is_handed_over_in_mid_turn_loses_no_word(
     assert SAID[half - 1600 : half + 1600] in heard
 
 
+async def test_a_job_that_comes_to_another_worker_is_left_to_a_holder_that_is_alive(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    holder = await make_worker("holder")
+    holder.service._runner.capacity = 1  # what comes back comes to the other one
+    await gateway.start(agent)
+    await gateway.greet()
+    await gateway.wait_for(ev.Attached)
+    other = await make_worker("other")
+    (job,) = holder.service._runner.jobs.values()
+    job.lapsed = True  # it says nothing to the server any more, as after a pause
+    async with asyncio.timeout(5):
+        while job.lapsed:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(2.5)
+    assert other.service._runner.jobs == {}
+    gateway.send(SILENCE + SAID + SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)
+    assert isinstance(utterance, ev.Utterance)
+    assert len(await gateway.wait_for(ev.Attached)) == 1
+
+
 async def test_a_stale_holder_is_fenced_off(
     make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
 ) -> None:

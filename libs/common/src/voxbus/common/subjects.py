@@ -101,6 +101,10 @@ def audio_wanted(sid: str) -> str:
     return f"call.{sid}.audio.wanted"
 
 
+def holder(sid: str) -> str:
+    return f"call.{sid}.holder"
+
+
 def partial(sid: str) -> str:
     return f"call.{sid}.partial"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.audio import mulaw_decode, rms_dbfs
-from voxbus.common.bus import Bus, not_ended, under
+from voxbus.common.bus import Bus, Subscription, not_ended, under
 from voxbus.common.codec import AudioIn
 from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, ProviderError
 from voxbus.common.events import Event, Stored
@@ -54,6 +55,7 @@ class Call:
         self.row = row
         self.over = asyncio.Event()
         self.error: BaseException | None = None  # why it is over, when it failed here
+        self.on_kept: Callable[[], None] = lambda: None  # another worker was given our job, and left it to us
         self.sid = state.started.call
         self._bus = bus
         self._ticker = ticker
@@ -71,6 +73,7 @@ class Call:
         self._echo = EchoGate()
         self._onset = Onset(rules.speech_end_prob, rules.barge_in_prob_threshold)
         self._recognition: Recognition | None = None
+        self._answering: Subscription | None = None
         self._outbox: asyncio.Queue[Event] = asyncio.Queue()
         self._finished: asyncio.Queue[tuple[Recognition, bool, float]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,6 +84,7 @@ class Call:
     async def attach(self, worker: str, nonce: str) -> None:
         """Takes the call: from here on our events count and those of a holder before us do not."""
         self._holder = await self._bus.append(ev.Attached(call=self.sid, worker=worker, nonce=nonce))
+        self._answering = await self._bus.answer(subjects.holder(self.sid), self._say_that_we_hold)
         self._taker = TurnTaker(self.sid, self._holder, self._rules, self._state)
         self._tasks = [
             asyncio.create_task(self._publish(), name="publish"),
@@ -89,6 +93,13 @@ class Call:
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
         await self._incoming.start()
+
+    def _say_that_we_hold(self, _question: bytes) -> bytes:
+        """To a worker that was given our job: it leaves the call to us."""
+        if self.over.is_set():
+            return b""
+        self.on_kept()
+        return b"%d" % self._holder
 
     @property
     def superseded(self) -> bool:
@@ -110,6 +121,8 @@ class Call:
         self.over.set()
         self._ticker.forget(self)
         await self._incoming.close()
+        if self._answering is not None:
+            await self._answering.close()
         if self._recognition is not None:
             self._recognition.cancel()
         for task in self._tasks:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voxbus.common import events as ev
+from voxbus.common import subjects
 from voxbus.common.bus import Bus, Job, JobRunner, not_ended
 from voxbus.common.errors import AgentError, ConditionFailed, Conflict
 from voxbus.common.events import Stored
@@ -30,6 +31,12 @@ CALLS = gauge("stt_calls", "Calls that this worker holds.")
 TAKEN = counter("stt_calls_taken", "Calls that this worker took, by how they left it.", "outcome")
 
 _WATCH_S = 0.25
+#: Until a call is in our hands: its log and its frames are read, by many at once after another worker's death.
+_ATTACH_S = 5.0
+#: A holder that does not answer within this does not hold.
+_HELD_S = 0.15
+#: After a restart of NATS, workers are back within this.
+_SETTLE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,12 @@ class SttService:
         self._ticker = Ticker(self._vad)
         self._calls: dict[Call, Job] = {}
         self._runner = JobRunner(
-            bus, "stt", self._handle, capacity=settings.stt_calls, on_failure=self._on_failure
+            bus,
+            "stt",
+            self._handle,
+            capacity=settings.stt_calls,
+            on_failure=self._on_failure,
+            settle_s=_SETTLE_S,
         )
 
     async def start(self) -> None:
@@ -79,6 +91,10 @@ class SttService:
             state = fold(opened.snapshot)
             if state.ended is not None or state.started is None:
                 return
+            if job.redelivered and await self._is_held(state):
+                job.lapsed = True  # the holder goes on with it: nothing is said about it from here
+                TAKEN.labels("left").inc()
+                return
             try:
                 call = self._take(state)
             except _Refusal as refusal:
@@ -93,6 +109,14 @@ class SttService:
             await self._hold(job, call)
         finally:
             await opened.close()
+
+    async def _is_held(self, state: CallState) -> bool:
+        """A restart of NATS gives jobs to others although their holders live. Of a dead one NATS itself says at once
+        that nobody answers; one that is frozen is not waited for."""
+        if not state.holder:
+            return False
+        sid = state.attached[-1].event.call
+        return await self._bus.ask(subjects.holder(sid), b"", _HELD_S) == b"%d" % state.holder
 
     def _take(self, state: CallState) -> Call:
         assert state.started is not None
@@ -112,6 +136,8 @@ class SttService:
 
     async def _hold(self, job: Job, call: Call) -> None:
         CALLS.inc()
+        call.on_kept = job.reclaim
+        job.progress(_ATTACH_S)
         try:
             await call.attach(self._settings.worker_id, secrets.token_hex(4))
             self._calls[call] = job

@@ -6,12 +6,13 @@ JobRunner    pulls jobs, keeps their leases, hands them over
 ensure       the one setup step: streams, consumers, buckets
 """
 
-from voxbus.common.bus.audio_link import AudioLink, Subscription
+from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
 from voxbus.common.bus.client import Bus, BusConfig
 from voxbus.common.bus.jobs import Job, JobRunner
 from voxbus.common.bus.log import Condition, Follower, OpenLog, not_ended, under
 from voxbus.common.bus.setup import ensure
+from voxbus.common.bus.subscription import Subscription
 
 __all__ = [
     "AudioLink",

@@ -12,27 +12,17 @@ from typing import TYPE_CHECKING
 from nats import errors
 from nats.aio.msg import Msg
 
+from voxbus.common.bus.requests import answer
+from voxbus.common.bus.subscription import Subscription, known
 from voxbus.common.errors import BusUnavailable
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
-    from nats.aio.subscription import Subscription as NatsSubscription
 
 #: What may wait for a slow server before frames are dropped: 4 s of 100 calls both ways.
 MAX_UNSENT_BYTES = 1_600_000
 #: What may wait for a slow reader: 20 s of frames of one call.
 MAX_UNREAD_MESSAGES = 1_000
-
-
-class Subscription:
-    def __init__(self, subscription: NatsSubscription) -> None:
-        self._subscription = subscription
-
-    async def close(self) -> None:
-        try:
-            await self._subscription.unsubscribe()
-        except (errors.BadSubscriptionError, errors.ConnectionClosedError):
-            return  # gone already
 
 
 class AudioLink:
@@ -69,7 +59,7 @@ class AudioLink:
         subscription = await self._client.subscribe(
             subject, cb=deliver, pending_msgs_limit=MAX_UNREAD_MESSAGES
         )
-        return await self._known(subscription)
+        return await known(self._client, subscription)
 
     async def serve(self, subject: str, handler: Callable[[bytes], Iterable[bytes]]) -> Subscription:
         """Answers each request on ``subject`` with the messages of ``handler(request)`` and an empty one at the end."""
@@ -80,23 +70,11 @@ class AudioLink:
                     await self._client.publish(message.reply, data)
                 await self._client.publish(message.reply, b"")
 
-        return await self._known(await self._client.subscribe(subject, cb=answer))
+        return await known(self._client, await self._client.subscribe(subject, cb=answer))
 
     async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
         """Answers each request on ``subject`` with ``handler(request)``; None = no answer."""
-
-        async def respond(message: Msg) -> None:
-            if message.reply and (answer := handler(message.data)) is not None:
-                await self._client.publish(message.reply, answer)
-
-        return await self._known(await self._client.subscribe(subject, cb=respond))
-
-    async def _known(self, subscription: NatsSubscription) -> Subscription:
-        """Once the server knows of it: what others send from now on arrives."""
-        # The client's ping overtakes what waits to be written, the subscription too. Before the second one all is out.
-        await self._client.flush()
-        await self._client.flush()
-        return Subscription(subscription)
+        return await known(self._client, await answer(self._client, subject, handler))
 
     async def ask(self, subject: str, request: bytes, timeout_s: float = 0.5) -> bytes | None:
         """The answer of whoever answers on ``subject``; None when nobody does, or not in time."""

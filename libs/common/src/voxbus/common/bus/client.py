@@ -17,7 +17,8 @@ from voxbus.common.bus.archive import Archive
 from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
 from voxbus.common.bus.log import Condition, Follower, Log, OnEvent, OpenLog
-from voxbus.common.bus.requests import Requests
+from voxbus.common.bus.requests import AnswerLost, Requests, answer
+from voxbus.common.bus.subscription import Subscription
 from voxbus.common.errors import BusUnavailable
 from voxbus.common.events import Event, Stored
 from voxbus.common.subjects import AGENTS, CLIPS, CONTEXTS, LOST_REPORTS, TOKENS
@@ -148,6 +149,18 @@ class Bus:
     def on_reconnected(self, callback: Callable[[], None]) -> None:
         """``callback`` is called on the loop each time the control connection came back."""
         self._reconnected.append(callback)
+
+    async def ask(self, subject: str, request: bytes, timeout_s: float) -> bytes | None:
+        """The answer of whoever answers on ``subject``; None when nobody does, or not in time."""
+        try:
+            message = await self.requests.ask(subject, request, timeout_s)
+        except (nats.errors.Error, AnswerLost, TimeoutError):
+            return None
+        return None if message.headers and "Status" in message.headers else bytes(message.data)
+
+    async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
+        """``handler(request)`` is the answer to each request on ``subject``; None = none."""
+        return Subscription(await answer(self._control, subject, handler))
 
     async def append(self, event: Event, *, only_if: Condition | None = None) -> int:
         """See Log.append."""

@@ -103,6 +103,11 @@ class Job:
         if time.monotonic() - self._beaten_s > ACK_WAIT_S:
             self.lapsed = True
 
+    def reclaim(self) -> None:
+        """Somebody to whom the job was given leaves it to us: the lease is ours again."""
+        self.lapsed = False
+        self._beaten_s = time.monotonic()
+
     async def _beat(self) -> None:
         self._check_lease()
         now = time.monotonic()
@@ -114,8 +119,7 @@ class Job:
     def _adopt(self, message: Msg) -> None:
         """The job came back to us, who work on it still: go on under the new delivery."""
         self._message = message
-        self._beaten_s = time.monotonic()
-        self.lapsed = False
+        self.reclaim()
 
 
 Handle = Callable[[Job], Awaitable[None]]
@@ -127,6 +131,9 @@ class JobRunner:
 
     The handler ends its job with done(), hand_over() or refuse(). One that returns without is counted as done; one
     that raises hands its job over, and ``on_failure(job, error)`` hears of it.
+
+    ``settle_s``: after a lost connection is back, no job is asked for so long. A server that restarts gives jobs that
+    are held to whoever asks first; where that costs something, the holders should be back before.
     """
 
     def __init__(
@@ -137,6 +144,7 @@ class JobRunner:
         *,
         capacity: int,
         on_failure: OnFailure,
+        settle_s: float = 0.0,
     ) -> None:
         self._client = bus.control
         self._bus = bus
@@ -144,12 +152,14 @@ class JobRunner:
         self._handle = handle
         self._on_failure = on_failure
         self.capacity = capacity
+        self.settle_s = settle_s
         self.draining = asyncio.Event()
         self.jobs: dict[int, Job] = {}
         self.adopted = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()  # a slot became free, a message came, or the drain began
         self._pull_until_s = 0.0
+        self._settled_s = 0.0
         self._inbox = ""
         self._subscription: NatsSubscription | None = None
         self._loops: list[asyncio.Task[None]] = []
@@ -170,7 +180,7 @@ class JobRunner:
         await asyncio.gather(*self._loops)
 
     def _pull_again(self) -> None:
-        self._pull_until_s = 0.0
+        self._pull_until_s = self._settled_s = time.monotonic() + self.settle_s
         self._wake.set()
 
     async def _pull(self) -> None:
@@ -180,6 +190,7 @@ class JobRunner:
         while not self.draining.is_set():
             self._wake.clear()
             now = time.monotonic()
+            self._pull_until_s = max(self._pull_until_s, self._settled_s)
             if len(self.jobs) < self.capacity and now >= self._pull_until_s and self._client.is_connected:
                 # One pull in the air: a worker's free capacity is what it asks for and nothing is queued here.
                 await self._client.publish(request, query, reply=self._inbox)

@@ -15,9 +15,9 @@ import nats.js.errors as js_errors
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects
-from voxbus.common.bus.audio_link import Subscription
 from voxbus.common.bus.direct import TooManySubjects, direct_get
 from voxbus.common.bus.requests import AnswerLost, Requests
+from voxbus.common.bus.subscription import Subscription
 from voxbus.common.codec import decode, encode
 from voxbus.common.errors import (
     BusError,

@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
+    from nats.aio.subscription import Subscription as NatsSubscription
 
 
 _Answers = asyncio.Queue[Msg | None]
@@ -84,3 +85,13 @@ async def _next(answers: _Answers, timeout_s: float) -> Msg:
     if message is None:
         raise AnswerLost
     return message
+
+
+async def answer(client: Client, subject: str, handler: Callable[[bytes], bytes | None]) -> NatsSubscription:
+    """Answers each request on ``subject`` with ``handler(request)``; None = no answer."""
+
+    async def respond(message: Msg) -> None:
+        if message.reply and (said := handler(message.data)) is not None:
+            await client.publish(message.reply, said)
+
+    return await client.subscribe(subject, cb=respond)
