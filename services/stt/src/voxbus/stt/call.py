@@ -66,6 +66,7 @@ class Call:
         self._line = FrameLine()
         self._incoming = Incoming(bus, self.sid, self._put, self._line.next_wanted)
         self._busy_since_s: float | None = None  # there has been a window to take since then
+        self._burst_ms = 0  # the longest backlog in that time
         self._taker: TurnTaker | None = None
         self._holder = 0
         self._window_start_ms = 0
@@ -174,12 +175,14 @@ class Call:
         line = self._line
         if self._busy_since_s is not None:
             waiting_ms = (time.monotonic() - self._busy_since_s) * 1000
-            if skipped_ms := late_ms(line.backlog_ms(), waiting_ms):
+            backlog_ms = line.backlog_ms()
+            self._burst_ms = max(self._burst_ms, backlog_ms)
+            if skipped_ms := late_ms(backlog_ms, waiting_ms, self._burst_ms):
                 line.skip(skipped_ms)
                 self._lost(skipped_ms // 20, "late")
         window = line.window()
         if window is None:
-            self._busy_since_s = None
+            self._busy_since_s, self._burst_ms = None, 0
             return None
         self._window_start_ms, self._window = window
         audio = self._window

@@ -100,11 +100,14 @@ class FrameLine:
         return bytes(self._audio[start : self._taken])
 
 
-def late_ms(backlog_ms: int, waiting_ms: float, longest_ms: int = 1000) -> int:
+def late_ms(backlog_ms: int, waiting_ms: float, burst_ms: int, longest_ms: int = 1000) -> int:
     """The policy for a worker that is slower than real time: how much of the oldest audio is given up.
 
-    ``waiting_ms``: how long there has been something to do without a moment of nothing to do. A burst (a replay, a
-    gateway that was held up) is long but soon done; only who does not get done in time is too slow. A late word is
-    worth less than the next one in time, and a queue that only grows would make every turn later.
+    ``waiting_ms``: how long there has been something to do without a moment of nothing to do; ``burst_ms``: the longest
+    backlog in that time. A burst (a replay, a gateway that was held up) holds words that nobody has heard yet: it has
+    half its own length to be done in, which takes no more than three times real time. Whoever is slower, or falls
+    behind without a burst, gives up the oldest: a late word is worth less than the next one in time, and a queue that
+    only grows would make every turn later.
     """
-    return backlog_ms - longest_ms // 2 if min(backlog_ms, waiting_ms) > longest_ms else 0
+    too_long = waiting_ms - burst_ms / 2 > longest_ms
+    return backlog_ms - longest_ms // 2 if backlog_ms > longest_ms and too_long else 0

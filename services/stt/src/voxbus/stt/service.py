@@ -34,7 +34,7 @@ _WATCH_S = 0.25
 #: Until a call is in our hands: its log and its frames are read, by many at once after another worker's death.
 _ATTACH_S = 5.0
 #: A holder that does not answer within this does not hold.
-_HELD_S = 0.15
+_HELD_S = 0.3
 #: After a restart of NATS, workers are back within this.
 _SETTLE_S = 0.5
 
@@ -91,7 +91,7 @@ class SttService:
             state = fold(opened.snapshot)
             if state.ended is not None or state.started is None:
                 return
-            if job.redelivered and await self._is_held(state):
+            if await self._is_held(state):
                 job.lapsed = True  # the holder goes on with it: nothing is said about it from here
                 TAKEN.labels("left").inc()
                 return
