@@ -50,6 +50,11 @@ def test_a_turn_that_begins_while_work_is_missing_counts() -> None:
     assert toll.turns == 0
 
 
+def test_a_silence_that_was_over_is_not_the_fault_of_who_dies_then() -> None:
+    ((_, toll),) = cost(two_turns(second_silence=14), death(11.8)).deaths
+    assert (toll.turns, toll.noticed) == (1, 0)
+
+
 def test_nats_is_missed_until_it_is_back() -> None:
     ((_, toll),) = cost(two_turns(), death(5.0, "nats", back_s=9.0)).deaths
     assert toll.turns == 1

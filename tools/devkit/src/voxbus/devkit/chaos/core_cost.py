@@ -26,10 +26,10 @@ _GOOD_ENDS: Final[tuple[EndReason, ...]] = ("agent_hung_up", "caller_hung_up")
 
 @dataclass(frozen=True)
 class Toll:
-    """``turns`` were under way, ``noticed`` of them were silent for longer than such a turn is. ``extra_ms``: how much
-    longer, one entry each of these, the worst first. ``dead_air``: turns with a silence over 2 s.
+    """``turns`` were under way, ``noticed`` of them were silent for longer than such a turn is, then or right after it.
+    ``extra_ms``: how much longer, one entry each of these, the worst first. ``dead_air``: silences over 2 s.
 
-    Words: see ``Turn``.
+    Words: see ``Turn``. What two deaths did to one turn is told of both.
     """
 
     turns: int
@@ -99,7 +99,8 @@ def cost_of(facts: Facts) -> Cost:
     calm = [turn for turn in turns if not any(touches(death, turn) for death in facts.deaths)]
     usual = _usual(calm)
     tolls = tuple(
-        (death, _toll([turn for turn in turns if touches(death, turn)], usual)) for death in facts.deaths
+        (death, _toll(death, [turn for turn in turns if touches(death, turn)], usual))
+        for death in facts.deaths
     )
     return Cost(tolls, _totals(facts, turns, calm), tuple(turns))
 
@@ -110,6 +111,11 @@ def touches(death: Death, turn: Turn) -> bool:
     if death.service == "nats":  # there is only one
         until_s = (death.back_s or death.at_s) + AFTERMATH_S
     return turn.start_s <= until_s and turn.end_s >= death.at_s
+
+
+def _falls_silent(death: Death, turn: Turn) -> bool:
+    """Whether the longest silence of the turn was not over yet when it died."""
+    return turn.silent_until_s >= death.at_s
 
 
 def _usual(calm: Sequence[Turn]) -> Callable[[Turn], float]:
@@ -139,13 +145,14 @@ def _any(_turn: Turn) -> object:
     return None
 
 
-def _toll(turns: Sequence[Turn], usual: Callable[[Turn], float]) -> Toll:
-    extra = sorted((turn.silence_ms - usual(turn) for turn in turns), reverse=True)
+def _toll(death: Death, turns: Sequence[Turn], usual: Callable[[Turn], float]) -> Toll:
+    silent = [turn for turn in turns if _falls_silent(death, turn)]
+    extra = sorted((turn.silence_ms - usual(turn) for turn in silent), reverse=True)
     return Toll(
         len(turns),
         len({turn.sid for turn in turns}),
         tuple(ms for ms in extra if ms > NOTICED_MS),
-        sum(turn.silence_ms > DEAD_AIR_MS for turn in turns),
+        sum(turn.silence_ms > DEAD_AIR_MS for turn in silent),
         *_words(turns),
     )
 

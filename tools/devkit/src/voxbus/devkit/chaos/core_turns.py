@@ -18,7 +18,7 @@ import numpy as np
 from voxbus.common.audio import FRAME_MS
 from voxbus.common.events import Heard, Utterance
 from voxbus.common.fold import CallState, TurnState, fold
-from voxbus.devkit.carrier.core_spans import spans
+from voxbus.devkit.carrier.core_spans import Span, spans
 from voxbus.devkit.chaos.facts import Asked, CallFacts
 
 #: Frames are whole and marks a moment late: what is played may be off by so much a sentence.
@@ -28,7 +28,8 @@ _TOLERANCE_MS = 60.0
 @dataclass(frozen=True)
 class Turn:
     """``silence_ms``: the longest silence from the end of the question to the end of the answer; to the end of the
-    turn when the answer never came or was not complete. ``start_s``/``end_s``: while it was under way.
+    turn when the answer never came or was not complete. It was over at ``silent_until_s``. ``start_s``/``end_s``:
+    while the turn was under way.
 
     Words: ``lost`` and ``twice`` are of the caller, as the agent understood them; ``unsaid`` and ``repeated`` of the
     agent, as the caller heard them.
@@ -39,6 +40,7 @@ class Turn:
     start_s: float
     end_s: float
     silence_ms: float
+    silent_until_s: float
     answered: bool
     lost: int = 0
     twice: int = 0
@@ -78,13 +80,15 @@ def _turn(
     answered = bool(len(loud)) and bool(sentences)
     heard_until = int(loud[-1]) + 1 if answered and not unsaid else len(audible)
     quiet = spans(~audible[:heard_until])
+    longest = max(quiet, key=lambda span: span.duration_ms, default=Span(0, 0))
     lost, twice = _compare(asked.text, [t.utterance for t in replies if t.utterance is not None])
     return Turn(
         call.sid,
         asked,
         call.began_s + asked.start_ms / 1000,
         call.began_s + (first + heard_until) * FRAME_MS / 1000,
-        float(max((span.duration_ms for span in quiet), default=0)),
+        float(longest.duration_ms),
+        call.began_s + (first * FRAME_MS + longest.end_ms) / 1000,
         answered,
         lost,
         twice,
