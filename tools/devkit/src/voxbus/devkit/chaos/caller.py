@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -100,7 +99,3 @@ class Asker:
                 raise
             return False
         return True
-
-
-def askers(count: int, talk_s: float, spoken: float, seed: int) -> Sequence[Asker]:
-    return [Asker(talk_s, spoken, seed * 1000 + number) for number in range(count)]

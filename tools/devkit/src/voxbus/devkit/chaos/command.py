@@ -58,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of the questions, the others are asked with a key (default %(default)s)",
     )
+    parser.add_argument(
+        "--outbound",
+        type=float,
+        metavar="SHARE",
+        help="of the calls, ordered from the scheduler (default half of them where it is killed, else none)",
+    )
     parser.add_argument("--seed", type=int, default=ours.seed, help="default %(default)s")
     parser.add_argument("--directory", type=Path, help="default var/chaos/DATE-TIME")
 
@@ -70,6 +76,12 @@ def _services(text: str) -> tuple[str, ...]:
     return names
 
 
+def _outbound(arguments: argparse.Namespace) -> float:
+    if arguments.outbound is not None:
+        return float(arguments.outbound)
+    return 0.5 if "scheduler" in arguments.kill else 0.0
+
+
 def main(arguments: argparse.Namespace) -> int:
     ours = Options()
     options = Options(
@@ -80,6 +92,7 @@ def main(arguments: argparse.Namespace) -> int:
         down_s=arguments.down,
         calm_s=arguments.calm,
         spoken=arguments.spoken,
+        outbound=_outbound(arguments),
         seed=arguments.seed,
         directory=arguments.directory or ours.directory / time.strftime("%Y%m%d-%H%M%S"),
     )

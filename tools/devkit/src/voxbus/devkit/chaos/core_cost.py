@@ -184,7 +184,7 @@ def _totals(facts: Facts, turns: Sequence[Turn], calm: Sequence[Turn]) -> Totals
         twice=twice,
         unsaid=unsaid,
         repeated=repeated,
-        reports_lost=tuple(call.sid for call in facts.calls if not _reported(facts, call.sid)),
+        reports_lost=tuple(call.sid for call in facts.calls if call.log and not _reported(facts, call.sid)),
         reports_doubled=tuple(sid for sid, delivered in facts.reports.items() if delivered.bodies > 1),
         dialled_twice=tuple(order for order, times in facts.dialled.items() if times > 1),
     )

@@ -26,7 +26,7 @@ class Killer:
         stack: Stack,
         schedule: Schedule,
         down_s: float,
-        held: Callable[[str, str, int], tuple[str, ...]],
+        held: Callable[[str, int], tuple[str, ...]],
         tell: Callable[[Death], None],
     ) -> None:
         self._stack = stack
@@ -56,7 +56,7 @@ class Killer:
             return
         name = self._schedule.one_of(alive)
         pid = self._stack.nats.pid if service == NATS else self._stack.children[name].pid
-        death = Death(service, name, pid, time.time(), held=self._held(service, name, pid))
+        death = Death(service, name, pid, time.time(), held=self._held(service, pid))
         self.deaths.append(death)
         self._down.add(name)
         restart = asyncio.create_task(self._replace(death), name=f"replace {name}")
