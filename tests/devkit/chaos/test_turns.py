@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from voxbus.devkit.carrier import Moment
 from voxbus.devkit.chaos.core_turns import Turn, sentence_lengths, turns_of
 from voxbus.devkit.chaos.facts import CallFacts
 
@@ -68,6 +71,21 @@ def test_nobody_waits_for_an_answer_to_silence() -> None:
     before.add(5000, log.stored[-1].event)
     (turn,) = turns(call("_" * 16 + "#####", log, [asked(200, 1200)]))
     assert (turn.silence_ms, turn.lost) == (400, 0)
+
+
+@pytest.mark.parametrize(("start_ms", "offline"), [(500, False), (950, True), (1100, True), (1300, False)])
+def test_what_is_said_between_two_streams_never_reaches_us(start_ms: float, offline: bool) -> None:
+    facts = dataclasses.replace(
+        call("_" * 40, Log(), [asked(start_ms)]),
+        line=(
+            Moment(0, "stream_started"),
+            Moment(1000, "stream_lost"),
+            Moment(1200, "stream_started"),
+            Moment(4000, "stream_closed"),
+        ),
+    )
+    (turn,) = turns(facts)
+    assert turn.offline is offline
 
 
 def test_a_sentence_that_begins_again_was_said_twice() -> None:

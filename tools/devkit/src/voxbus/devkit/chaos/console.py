@@ -41,6 +41,7 @@ def report(cost: Cost, began_s: float) -> Iterator[str]:
         ("questions without an answer", totals.unanswered),
         ("turns with dead air over 2 s", totals.dead_air),
         ("   and such that no death touched", totals.dead_air_calm),
+        ("questions asked while there was no stream", totals.offline),
         ("words of callers lost", totals.lost),
         ("words of callers understood twice", totals.twice),
         ("words of the agent unsaid", totals.unsaid),

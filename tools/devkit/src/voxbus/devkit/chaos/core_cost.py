@@ -53,7 +53,8 @@ class Toll:
 @dataclass(frozen=True)
 class Totals:
     """``usual_ms``: the median longest silence of a turn that no death touched; ``misheard``: words lost or too many
-    in such turns, which is the recognizer's own work."""
+    in such turns, which is the recognizer's own work. ``offline``: turns that were asked while the carrier had no
+    stream to us; they count nowhere else, for nobody can answer what never arrived."""
 
     calls: int
     calls_lost: tuple[str, ...]
@@ -62,6 +63,7 @@ class Totals:
     misheard: int
     dead_air: int
     dead_air_calm: int
+    offline: int
     unanswered: int
     lost: int
     twice: int
@@ -169,7 +171,7 @@ def _words(turns: Iterable[Turn]) -> tuple[int, int, int, int]:
 
 def _totals(facts: Facts, turns: Sequence[Turn], calm: Sequence[Turn]) -> Totals:
     undisturbed = set(map(id, calm))
-    touched = [turn for turn in turns if id(turn) not in undisturbed]
+    touched = [turn for turn in turns if id(turn) not in undisturbed and not turn.offline]
     lost, twice, unsaid, repeated = _words(touched)
     return Totals(
         calls=len(facts.calls),
@@ -179,7 +181,8 @@ def _totals(facts: Facts, turns: Sequence[Turn], calm: Sequence[Turn]) -> Totals
         misheard=sum(turn.lost + turn.twice for turn in calm),
         dead_air=sum(turn.silence_ms > DEAD_AIR_MS for turn in touched),
         dead_air_calm=sum(turn.silence_ms > DEAD_AIR_MS for turn in calm),
-        unanswered=sum(not turn.answered for turn in turns),
+        offline=sum(turn.offline for turn in turns),
+        unanswered=sum(not (turn.answered or turn.offline) for turn in turns),
         lost=lost,
         twice=twice,
         unsaid=unsaid,

@@ -23,6 +23,8 @@ from voxbus.devkit.chaos.facts import Asked, CallFacts
 
 #: Frames are whole and marks a moment late: what is played may be off by so much a sentence.
 _TOLERANCE_MS = 60.0
+#: What a process that dies has read and not handed on.
+_ON_THE_WAY_MS = 100.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Turn:
     """``silence_ms``: the longest silence from the end of the question to the end of the answer; to the end of the
     turn when the answer never came or was not complete. It was over at ``silent_until_s``. ``start_s``/``end_s``:
     while the turn was under way.
+
+    ``offline``: it was asked, or a part of it, while the carrier had no stream to us: that never reached us.
 
     Words: ``lost`` and ``twice`` are of the caller, as the agent understood them; ``unsaid`` and ``repeated`` of the
     agent, as the caller heard them.
@@ -42,6 +46,7 @@ class Turn:
     silence_ms: float
     silent_until_s: float
     answered: bool
+    offline: bool = False
     lost: int = 0
     twice: int = 0
     unsaid: int = 0
@@ -90,10 +95,32 @@ def _turn(
         float(longest.duration_ms),
         call.began_s + (first * FRAME_MS + longest.end_ms) / 1000,
         answered,
+        _overlaps(asked, _without_stream(call)),
         lost,
         twice,
         unsaid,
         _repeated(call, first, last, [s.event.text for s in sentences if s.verdict == "heard"], lengths),
+    )
+
+
+def _without_stream(call: CallFacts) -> list[tuple[float, float]]:
+    """When (ms) the carrier had no stream to us, after the first one."""
+    gaps: list[tuple[float, float]] = []
+    lost_ms: float | None = None
+    for moment in call.line:
+        if moment.what in ("stream_lost", "stream_closed"):
+            lost_ms = moment.at_ms
+        elif moment.what == "stream_started" and lost_ms is not None:
+            gaps.append((lost_ms, moment.at_ms))
+            lost_ms = None
+    return gaps
+
+
+def _overlaps(asked: Asked, gaps: Iterable[tuple[float, float]]) -> bool:
+    """A frame more on both sides: what was on its way when the connection broke is gone as well."""
+    return any(
+        asked.start_ms <= until_ms + FRAME_MS and asked.end_ms >= from_ms - _ON_THE_WAY_MS
+        for from_ms, until_ms in gaps
     )
 
 
