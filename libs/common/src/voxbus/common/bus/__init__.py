@@ -9,8 +9,9 @@ ensure       the one setup step: streams, consumers, buckets
 from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
 from voxbus.common.bus.client import Bus, BusConfig
+from voxbus.common.bus.following import Follower, OpenLog
 from voxbus.common.bus.jobs import Job, JobRunner
-from voxbus.common.bus.log import Condition, Follower, OpenLog, not_ended, under
+from voxbus.common.bus.log import Condition, not_ended, under
 from voxbus.common.bus.setup import ensure
 from voxbus.common.bus.subscription import Subscription
 

@@ -16,7 +16,8 @@ from nats.aio.client import Client
 from voxbus.common.bus.archive import Archive
 from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
-from voxbus.common.bus.log import Condition, Follower, Log, OnEvent, OpenLog
+from voxbus.common.bus.following import Follower, OnEvent, OpenLog
+from voxbus.common.bus.log import Condition, Log
 from voxbus.common.bus.requests import AnswerLost, Requests, answer
 from voxbus.common.bus.subscription import Subscription
 from voxbus.common.errors import BusUnavailable
