@@ -15,7 +15,7 @@ import nats.js.errors as js_errors
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects
-from voxbus.common.bus.audio_link import Subscription
+from voxbus.common.bus.subscription import Subscription
 from voxbus.common.errors import BusUnavailable
 
 if TYPE_CHECKING:
