@@ -74,6 +74,11 @@ def test_loopback(host: str) -> None:
     assert not is_loopback("localhost.example")
 
 
+@pytest.mark.parametrize("host", ["", "[", "[::1", "]:80"])
+def test_what_is_no_host_is_not_this_machine(host: str) -> None:
+    assert not is_loopback(host)
+
+
 @pytest.mark.parametrize(
     "signed",
     [

@@ -46,7 +46,7 @@ def origin_from_headers(headers: Mapping[str, str], peer: str, trusted: Iterable
     Names in ``headers`` are lower case. Lying here gains nothing: the signature covers the URL.
     """
     host, secure = headers.get("host", ""), False
-    if _is_in(peer, trusted):
+    if is_in(peer, trusted):
         # Of a list the first is what the outermost proxy was asked for.
         host = headers.get("x-forwarded-host", host).split(",")[0].strip()
         secure = headers.get("x-forwarded-proto", "http").split(",")[0].strip() == "https"
@@ -70,12 +70,11 @@ def handshake_urls(origin: Origin, path: str) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+    """Whether ``host``, which may have a port, names the machine that asks."""
     try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or name.endswith(".localhost") or ipaddress.ip_address(name).is_loopback
+    except ValueError:  # no address, and no host either: "[", as anybody may send it
         return False
 
 
@@ -83,7 +82,7 @@ def _has_port(host: str) -> bool:
     return host.rpartition("]")[2].rpartition(":")[1] == ":"
 
 
-def _is_in(peer: str, trusted: Iterable[Network]) -> bool:
+def is_in(peer: str, trusted: Iterable[Network]) -> bool:
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:
