@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from voxbus.common.latency import Latency
 from voxbus.devkit.bench import turn
 from voxbus.devkit.bench.__main__ import all_cases, main
 from voxbus.devkit.bench.timing import Case, Timing, measure, table
-from voxbus.devkit.demo.story import Latency
 
 
 def test_measures_what_an_operation_takes() -> None:

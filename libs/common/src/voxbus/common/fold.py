@@ -42,6 +42,11 @@ class SentenceState:
     heard_text: str = ""
     heard: ev.Heard | None = None
 
+    @property
+    def unheard_text(self) -> str:
+        """What of it the caller has not heard. The two texts may differ in spaces, so words decide."""
+        return " ".join(self.event.text.split()[len(self.heard_text.split()) :])
+
 
 @dataclass
 class TurnState:

@@ -13,9 +13,10 @@ from dataclasses import fields
 from typing import Final
 
 from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.latency import Latency
 from voxbus.devkit.caller import Caller
 from voxbus.devkit.carrier import CallPlan, Carrier
-from voxbus.devkit.demo.story import Latency, turns
+from voxbus.devkit.demo.story import turns
 from voxbus.devkit.speech import Speech, speak
 from voxbus.devkit.stack import Stack
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 from voxbus.common.events import Continued, Event, Heard, Paused, Sentence, Stored, Utterance
 from voxbus.common.fold import CallState, SentenceState, TurnState
+from voxbus.common.latency import Latency, latency_of
 
 Cause = Literal["greeting", "speech", "keys", "silence"]
 E = TypeVar("E", bound=Event)
@@ -39,25 +40,6 @@ class SpokenSentence:
     start_ms: float | None
     end_ms: float | None
     fallback: bool
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Where the time went between the caller's last sound and the first agent frame that the gateway sent.
-
-    ``endpointing_ms``: waiting for the silence that ends a turn or, before a greeting, for the line to open.
-    ``first_token_ms``, ``sentence_ms``: the language model's first token, and from there to a whole sentence.
-    ``rest_ms``: the bus, the queues and the playout, that is ``total_ms`` less all the other parts, each of which its
-    own service measured; not below 0, for the clocks of the services agree to a frame of 20 ms only.
-    """
-
-    endpointing_ms: float
-    recognition_ms: float
-    first_token_ms: float
-    sentence_ms: float
-    synthesis_ms: float
-    rest_ms: float
-    total_ms: float
 
 
 @dataclass(frozen=True)
@@ -105,7 +87,7 @@ def turns(log: Sequence[Stored], zero_s: float) -> tuple[Turn, ...]:
                 for index, s in sorted(turn.sentences.items())
             ),
             interrupted=turn.interrupted is not None,
-            latency=_latency(turn),
+            latency=latency_of(turn),
         )
         for _, turn in sorted(state.turns.items())
         if turn.sentences and not turn.withdrawn
@@ -141,17 +123,12 @@ def _sentence(sentence: SentenceState, heard_ms: float | None, held: _Held) -> S
     return SpokenSentence(
         index=sentence.event.index,
         heard=sentence.heard_text,
-        unheard=_remainder(sentence.event.text, sentence.heard_text),
+        unheard=sentence.unheard_text,
         complete=sentence.verdict == "heard",
         start_ms=None if start_ms is None else round(start_ms, 1),
         end_ms=None if end_ms is None else round(end_ms, 1),
         fallback=sentence.event.fallback,
     )
-
-
-def _remainder(whole: str, heard: str) -> str:
-    """What of ``whole`` was not heard. The two may differ in spaces, so words decide."""
-    return " ".join(whole.split()[len(heard.split()) :])
 
 
 @dataclass(frozen=True)
@@ -173,27 +150,3 @@ def _held(log: list[Stored], sentence: Sentence) -> _Held:
             case _:
                 pass
     return held
-
-
-def _latency(turn: TurnState) -> Latency | None:
-    """None when nothing of the turn was audible."""
-    first = turn.sentences[min(turn.sentences)]
-    synthesis = first.heard.synthesis_ms if first.heard else 0.0
-    total = first.heard.response_ms if first.heard else 0.0
-    if not total and turn.interrupted is not None:
-        total = turn.interrupted.response_ms
-    if not total:
-        return None
-    said = turn.utterance
-    greeting = first.event.ready_ms if said is None else 0.0
-    parts = {
-        "endpointing_ms": said.endpoint_ms if said else greeting,
-        "recognition_ms": said.recognition_ms if said else 0.0,
-        "first_token_ms": first.event.first_token_ms,
-        "sentence_ms": first.event.ready_ms - first.event.first_token_ms - greeting,
-        "synthesis_ms": synthesis,
-    }
-    rest = max(0.0, total - sum(parts.values()))
-    return Latency(
-        **{name: round(ms, 1) for name, ms in {**parts, "rest_ms": rest, "total_ms": total}.items()}
-    )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final
 
-from voxbus.devkit.demo.story import Latency, Turn
+from voxbus.common.latency import Latency
+from voxbus.devkit.demo.story import Turn
 
 STAGES: Final = {
     "endpointing_ms": "waiting for the end of what the caller said",
