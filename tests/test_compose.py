@@ -22,7 +22,11 @@ FIXED = {
 }  # fmt: skip
 
 #: What one container must know of another.
-WIRED = {"NATS_URL": "nats://nats:4222", "API_URL": "${API_URL:-http://scheduler:8090}"}
+WIRED = {
+    "NATS_URL": "nats://nats:4222",
+    "API_URL": "${API_URL:-http://scheduler:8090}",
+    "TRUSTED_PROXIES": "${TRUSTED_PROXIES:-127.0.0.1,::1,172.16.0.0/12}",
+}
 
 
 def settings_of(service: str) -> type[ServiceSettings]:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from websockets.frames import Frame, Opcode
 
 from voxbus.gateway.media_socket import MediaSocket, for_board
-from voxbus.gateway.switchboard import Switchboard
+from voxbus.gateway.switchboard import Entry, Switchboard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -62,7 +62,7 @@ class Socket:
     def __init__(self) -> None:
         self.stream = Stream()
         self.transport = Transport()
-        board: Any = SimpleNamespace(check=lambda *_: "", open=lambda *_: self.stream)
+        board: Any = SimpleNamespace(check=lambda *_: Entry("", minted=False), open=lambda *_: self.stream)
         make = cast(type[MediaSocket], for_board(cast(Switchboard, board)))
         self.protocol = make(cast(Any, None), cast(Any, SimpleNamespace(connections=set())), {})
         self.protocol.connection_made(cast(asyncio.BaseTransport, self.transport))

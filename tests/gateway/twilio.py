@@ -63,9 +63,13 @@ class Twilio:
         assert response.status_code == 200, response.text
         return response.text.partition('name="token" value="')[2].partition('"')[0]
 
-    async def connect(self, path: str = "", *, signature: str | None = None) -> None:
+    async def connect(
+        self, path: str = "", *, signature: str | None = None, origin: str | None = None
+    ) -> None:
         url = f"ws://127.0.0.1:{self.gateway.port}{path or f'/twilio/stream/{self.sid}'}"
         headers = {"X-Twilio-Signature": sign(url) if signature is None else signature}
+        if origin is not None:
+            headers["Origin"] = origin
         self._socket = await connect(url, additional_headers=headers, compression=None, proxy=None)
         self._reader = asyncio.create_task(self._read())
 
@@ -203,11 +207,11 @@ class Running:
                 await asyncio.sleep(0.005)
 
     async def refused_handshake(
-        self, call: Twilio, path: str = "", signature: str | None = None
+        self, call: Twilio, path: str = "", signature: str | None = None, origin: str | None = None
     ) -> tuple[int, str]:
         """(status, body) of an upgrade request that is not granted."""
         with pytest.raises(InvalidStatus) as refused:
-            await call.connect(path, signature=signature)
+            await call.connect(path, signature=signature, origin=origin)
         response = refused.value.response
         return response.status_code, (response.body or b"").decode()
 

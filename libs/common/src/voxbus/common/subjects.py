@@ -76,6 +76,11 @@ def context_of_call(sid: str) -> str:
     return f"call.{check_sid(sid)}"
 
 
+def phone_of_call(sid: str) -> str:
+    """The key, in the same bucket, of what proves that a browser phone holds the call. Raises InvalidCallSid."""
+    return f"phone.{check_sid(sid)}"
+
+
 def stream_of(sid: str) -> str:
     """The stream that holds the log of a call. One stream today; a sharded log changes this line only."""
     return "CALLS"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,6 +45,14 @@ class Catalog:
         if self._default in self._agents:
             return ""
         return f"the agent of PERSONA is {'broken' if self._default in self._broken else 'unknown'}"
+
+    def callable(self) -> list[Agent]:
+        """Those that can be called without a context, the default one first."""
+        found = []
+        for name in sorted(self._agents, key=lambda name: (name != self._default, name)):
+            with contextlib.suppress(Refused):  # a placeholder that only a context fills
+                found.append(self.resolve(name, {}))
+        return found
 
     def resolve(self, name: str, variables: Mapping[str, str]) -> Agent:
         """The agent ``name`` (empty = the default one) with its placeholders filled.

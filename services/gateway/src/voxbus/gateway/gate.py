@@ -1,4 +1,7 @@
-"""Who may talk to us: Twilio's signature on webhooks and handshakes, a bearer secret on the internal route."""
+"""Who may talk to us: Twilio's signature on webhooks and handshakes, a bearer secret on the internal route.
+
+``phone``: who may use the browser phone.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Mapping
 from voxbus.common.logs import get_logger
 from voxbus.gateway import urls
 from voxbus.gateway.errors import Refused
+from voxbus.gateway.phone.core_access import Access
 from voxbus.gateway.settings import GatewaySettings
 from voxbus.gateway.signatures import Form, Signatures
 
@@ -24,6 +28,13 @@ class Gate:
         token = settings.twilio_auth_token
         self._signatures = Signatures(token.get_secret_value()) if token is not None else None
         self._secret = settings.internal_secret
+        phone_token = settings.phone_token
+        self.phone = Access(
+            on=settings.phone == "on",
+            token=phone_token.get_secret_value() if phone_token is not None else "",
+            public=self._origin,
+            trusted=self._trusted,
+        )
 
     def origin(self, headers: Mapping[str, str], peer: str) -> urls.Origin:
         """Where the asker reached us. Names in ``headers`` are lower case. Raises Refused."""

@@ -53,7 +53,9 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
         form: list[tuple[str, str]] = []
         if request.method == "POST":
             try:
-                form = parse_qsl((await _body(request)).decode(), keep_blank_values=True, max_num_fields=200)
+                form = parse_qsl(
+                    (await read_body(request)).decode(), keep_blank_values=True, max_num_fields=200
+                )
             except ValueError:
                 raise Refused(400, "bad_form", "the body is not a form of at most 200 fields") from None
         board.gate.check_request(url, form, headers)
@@ -89,7 +91,7 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     @app.post("/internal/store-context")
     async def internal_store_context(request: Request) -> Response:
         board.gate.check_secret(dict(request.headers))
-        await store_context(board.bus, board.catalog, await _body(request))
+        await store_context(board.bus, board.catalog, await read_body(request))
         return Response(status_code=204)
 
     @app.get("/health")
@@ -123,7 +125,8 @@ async def _patiently(answer: Callable[[], Awaitable[str]]) -> str:
             await asyncio.sleep(_BUS_RETRY_S)
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """Raises Refused for one that is too long, or that does not come."""
     body = b""
     try:
         async for part in request.stream():

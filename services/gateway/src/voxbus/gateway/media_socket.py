@@ -18,7 +18,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from voxbus.gateway.errors import Refused
-from voxbus.gateway.switchboard import Switchboard, refused
+from voxbus.gateway.switchboard import Entry, Switchboard, refused
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -119,23 +119,23 @@ class MediaSocket(asyncio.Protocol):
     def _on_request(self, request: Request) -> None:
         assert self._transport is not None
         response = self._protocol.accept(request)
-        sid = ""
+        entry = None
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             peer = self._transport.get_extra_info("peername")
             # Of a repeated header the last one counts here, as it does in uvicorn's HTTP side.
             headers = {name.lower(): value for name, value in request.headers.raw_items()}
             try:
-                sid = self.board.check(request.path, headers, peer[0] if peer else "")
+                entry = self.board.check(request.path, headers, peer[0] if peer else "")
             except Refused as error:
                 refused(error)
                 response = self._protocol.reject(error.status, f"{error}\n")
-        self._answer(response, sid)
+        self._answer(response, entry)
 
-    def _answer(self, response: Response, sid: str) -> None:
+    def _answer(self, response: Response, entry: Entry | None) -> None:
         self._protocol.send_response(response)
         self.flush()
-        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            self._stream = self.board.open(self, sid)
+        if entry is not None:
+            self._stream = self.board.open(self, entry)
         elif self._transport is not None:
             self._transport.close()
 

@@ -12,6 +12,9 @@ from voxbus.gateway.clipbox import ClipBox
 from voxbus.gateway.gate import Gate
 from voxbus.gateway.http import make_app
 from voxbus.gateway.media_socket import for_board
+from voxbus.gateway.phone.desk import Desk
+from voxbus.gateway.phone.feed import Feeds
+from voxbus.gateway.phone.routes import add_phone
 from voxbus.gateway.settings import GatewaySettings
 from voxbus.gateway.switchboard import Switchboard
 from voxbus.gateway.ticker import Ticker
@@ -32,6 +35,7 @@ class Gateway:
         self._catalog = Catalog.load(settings.agents_dir, settings.persona)
         self._server: WebServer | None = None
         self._board: Switchboard | None = None
+        self._feeds: Feeds | None = None
         self.port = 0
 
     async def start(self) -> None:
@@ -39,9 +43,11 @@ class Gateway:
         gate = Gate(settings)
         await self._catalog.publish(self._bus.agents)
         board = self._board = Switchboard(self._bus, self._catalog, gate, ClipBox(self._bus.clips), Ticker())
-        server = self._server = WebServer(
-            make_app(board, Webhooks(self._bus, self._catalog)), ws=for_board(board)
-        )
+        webhooks = Webhooks(self._bus, self._catalog)
+        feeds = self._feeds = Feeds(self._bus)
+        app = make_app(board, webhooks)
+        add_phone(app, gate.phone, Desk(board, webhooks), feeds)
+        server = self._server = WebServer(app, ws=for_board(board))
         await server.start(settings.gateway_host, settings.gateway_port, "GATEWAY")
         self.port = server.port
         log.info("listening", host=settings.gateway_host, port=self.port, validate=settings.twilio_validate)
@@ -54,6 +60,8 @@ class Gateway:
         assert self._board is not None
         if await self._board.hand_over(self._settings.drain_seconds * 0.6):
             await asyncio.sleep(min(LINGER_S, self._settings.drain_seconds * 0.1))
+        if self._feeds is not None:
+            self._feeds.stop()
         if self._server is not None:
             await self._server.stop()
 

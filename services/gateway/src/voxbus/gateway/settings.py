@@ -44,6 +44,15 @@ class GatewaySettings(ServiceSettings):
         min_length=16,
         description="The bearer secret of `/internal/store-context`. Unset = that route answers 503.",
     )
+    phone: Literal["on", "off"] = Field(
+        default="on", description="The browser phone, `/phone`. Who may use it: see `PHONE_TOKEN`."
+    )
+    phone_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Whoever has it may use the browser phone, from anywhere. Unset = a browser on this machine may, "
+        "without any, as long as `PUBLIC_URL` is unset; nobody else.",
+    )
     agents_dir: Path = Field(
         default=Path("agents"), description="The folder of agent definitions (`*.yaml`)."
     )

@@ -24,6 +24,18 @@ log = get_logger(__name__)
 
 STREAM_PATH = "/twilio/stream/"
 ALIASES = ("/media-stream", "/stream")
+#: The browser phone's.
+VOICE_PATH = "/voice"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An upgrade request that is granted. ``sid``: the CallSid of its URL, or empty. ``minted``: ``start`` must bring a
+    token of ours.
+    """
+
+    sid: str
+    minted: bool
 
 
 @dataclass
@@ -46,10 +58,14 @@ class Switchboard:
             return "NATS does not answer"
         return self.catalog.not_ready()
 
-    def check(self, target: str, headers: Mapping[str, str], peer: str) -> str:
-        """The CallSid of the URL, or empty on an alias. Raises Refused: the answer to the upgrade request."""
+    def check(self, target: str, headers: Mapping[str, str], peer: str) -> Entry:
+        """Raises Refused: the answer to the upgrade request."""
         path = unquote(target.partition("?")[0])
         sid = ""
+        if path == VOICE_PATH:
+            self._refuse_when_draining()
+            self.gate.phone.check_script(headers, peer, acts=True)
+            return Entry("", minted=True)
         if path.startswith(STREAM_PATH):
             try:
                 sid = check_sid(path.removeprefix(STREAM_PATH).removesuffix("/"))
@@ -57,13 +73,16 @@ class Switchboard:
                 raise Refused(400, error.code, f"the URL's last part is {error}") from None
         elif path.removesuffix("/") not in ALIASES:
             raise Refused(404, "no_such_path", "no media stream here; see /twilio/stream/{CallSid}")
+        self._refuse_when_draining()
+        self.gate.check_handshake(self.gate.origin(headers, peer), target, headers)
+        return Entry(sid, minted=bool(sid))
+
+    def open(self, outlet: Outlet, entry: Entry) -> Stream:
+        return Stream(self, outlet, entry.sid, minted=entry.minted)
+
+    def _refuse_when_draining(self) -> None:
         if self.draining:
             raise Refused(503, "draining", "this gateway stops; ask another one")
-        self.gate.check_handshake(self.gate.origin(headers, peer), target, headers)
-        return sid
-
-    def open(self, outlet: Outlet, call_sid: str) -> Stream:
-        return Stream(self, outlet, call_sid, minted=bool(call_sid))
 
     async def hand_over(self, within_s: float) -> int:
         """Closes every stream as soon as nothing is being said on it, so that the calls go on elsewhere."""

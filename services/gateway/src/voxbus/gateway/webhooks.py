@@ -20,7 +20,7 @@ from voxbus.common.logs import get_logger
 from voxbus.gateway import metrics, tokens, twiml
 from voxbus.gateway.admission import context_of
 from voxbus.gateway.agents import Catalog
-from voxbus.gateway.core_next import Dial, HangUp, Reconnect, decide
+from voxbus.gateway.core_next import Dial, HangUp, Next, Reconnect, decide
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.tokens import Leg
 from voxbus.gateway.urls import Origin
@@ -105,25 +105,33 @@ class Webhooks:
 
     async def next(self, asked: Asked, *, draining: bool) -> str:
         """A stream is over: what now?"""
-        sid = asked.sid
-        state = fold(await self._bus.read_log(sid))
-        query = asked.query
-        decision = decide(state, asked.number(query, "streams"), asked.number(query, "tries"))
+        sid, query = asked.sid, asked.query
+        decision = await self.decide(sid, asked.number(query, "streams"), asked.number(query, "tries"))
         match decision:
-            case HangUp(reason, detail):
-                if detail:
-                    log.error("a call is given up", call_sid=sid, why=detail)
-                if reason is not None:
-                    await self._once(ev.Ended(call=sid, reason=reason, detail=detail))
+            case HangUp():
                 return twiml.hang_up()
             case Dial(number):
-                await self._once(ev.Ended(call=sid, reason="transferred"))
                 return twiml.dial(number)
             case Reconnect():
                 # Whole again: the call may not have begun yet, and who answered its webhook may be gone.
                 leg = _leg(asked, query.get("agent", ""), asked.session)
                 pause_s = DRAIN_PAUSE_S if draining else min(decision.tries, 1)
                 return await self._connect(asked.origin, leg, decision, pause_s)
+
+    async def decide(self, sid: str, streams: int, tries: int) -> Next:
+        """See ``core_next.decide``; when that ends the call, it is in the log before this returns."""
+        decision = decide(fold(await self._bus.read_log(sid)), streams, tries)
+        match decision:
+            case HangUp(reason, detail):
+                if detail:
+                    log.error("a call is given up", call_sid=sid, why=detail)
+                if reason is not None:
+                    await self._once(ev.Ended(call=sid, reason=reason, detail=detail))
+            case Dial():
+                await self._once(ev.Ended(call=sid, reason="transferred"))
+            case Reconnect():
+                pass
+        return decision
 
     async def _connect(self, origin: Origin, leg: Leg, then: Reconnect, pause_s: int = 0) -> str:
         token = await tokens.mint(self._bus.tokens, leg)
