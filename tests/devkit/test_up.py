@@ -55,7 +55,16 @@ def up(tmp_path: Path, unused_tcp_port: int) -> Iterator[Start]:
         absent = [a for service in SERVICES if service not in services for a in (f"--{service}", "0")]
         where = ["--nats-port", str(unused_tcp_port), "--directory", str(tmp_path)]
         command = [sys.executable, "-m", "voxbus.devkit.cli", "up", *options, *absent, *where]
-        unset = ("NATS_URL", "API_URL", "DATABASE_URL", "PUBLIC_URL", "TWILIO_ACCOUNT_SID", *SECRETS)
+        unset = (
+            "NATS_URL",
+            "API_URL",
+            "DATABASE_URL",
+            "PUBLIC_URL",
+            "TWILIO_ACCOUNT_SID",
+            "PHONE",
+            "PHONE_TOKEN",
+            *SECRETS,
+        )
         ports = {"GATEWAY_PORT": "0", "SCHEDULER_PORT": "0"}
         env = {**os.environ, **dict.fromkeys(unset, ""), **ports, **environment}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT)
@@ -92,6 +101,20 @@ def test_it_makes_the_secrets_that_it_is_not_given_and_keeps_them_to_itself(up: 
 def test_it_says_what_is_missing_for_calls_out(up: Start) -> None:
     running = up(services=("scheduler",), TWILIO_AUTH_TOKEN="t")
     assert "set TWILIO_ACCOUNT_SID, TWILIO_FROM_NUMBER, PUBLIC_URL; or start with --carrier" in running.hello
+    running.end()
+
+
+def test_it_says_where_the_browser_phone_is(up: Start) -> None:
+    running = up(services=("gateway",))
+    (line,) = (line for line in running.hello.splitlines() if "in the browser" in line)
+    page = httpx.get(line.rpartition(" ")[2], trust_env=False)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    running.end()
+
+
+def test_it_says_that_the_browser_phone_wants_a_token(up: Start) -> None:
+    running = up(services=("gateway",), PUBLIC_URL="https://gw.example")
+    assert "set PHONE_TOKEN to open it" in running.hello
     running.end()
 
 

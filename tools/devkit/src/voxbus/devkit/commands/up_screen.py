@@ -20,6 +20,7 @@ def hello(stack: Stack, secrets: Path, *, carrier: bool) -> str:
     lines = [f"voxbus is up; NATS at {stack.nats_url}, logs in {stack.directory}"]
     lines += [f"gateway:   {url}" for url in stack.gateway_urls]
     lines += [f"scheduler: {stack.url_of(name)}" for name in stack.names("scheduler")]
+    lines += _phone(stack, carrier=carrier)
     lines += _simulated() if carrier else _real()
     if stack.names("scheduler"):
         lines += _calls_out(stack, secrets, carrier=carrier)
@@ -29,6 +30,16 @@ def hello(stack: Stack, secrets: Path, *, carrier: bool) -> str:
     )
     lines.append("What is missing: voxbus doctor.")
     return "\n".join(lines)
+
+
+def _phone(stack: Stack, *, carrier: bool) -> list[str]:
+    if not stack.names("gateway") or os.environ.get("PHONE") == "off":
+        return []
+    # The simulated carrier has the gateway on this machine for its public one.
+    if os.environ.get("PUBLIC_URL") and not carrier and not os.environ.get("PHONE_TOKEN"):
+        return ["The browser phone is closed while PUBLIC_URL is set: set PHONE_TOKEN to open it."]
+    # A browser gives a page on this name the microphone.
+    return [f"Talk to it in the browser: {stack.gateway_url.replace('127.0.0.1', 'localhost')}/phone"]
 
 
 def _simulated() -> list[str]:
