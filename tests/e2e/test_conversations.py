@@ -90,6 +90,16 @@ async def hanging_up(caller: Caller) -> None:
     await caller.hang_up()
 
 
+async def second_thoughts(caller: Caller) -> None:
+    await caller.listen()
+    await caller.say(speak(BYE))
+    await caller.listen(quiet_ms=200)
+    await caller.say(speak("yes please"))
+    await caller.listen()
+    await caller.say(speak(BYE))
+    await caller.expect_hangup()
+
+
 SCRIPTS = (
     agree,
     barge_in,
@@ -99,6 +109,7 @@ SCRIPTS = (
     key_over_the_agent,
     unknown_words,
     hanging_up,
+    second_thoughts,
 )
 ECHO = LineQuality(echo_db=-24, echo_delay_ms=220, noise_dbfs=-60)
 
@@ -133,6 +144,12 @@ async def test_the_agent_hangs_up_through_the_next_verb(calls: Calls[Held]) -> N
     assert call.state.ended is not None
     assert call.state.ended.reason == "agent_hung_up"
     assert [status.status for status in call.events(Status)] == ["completed"]
+
+
+async def test_who_speaks_after_the_goodbye_is_answered_and_not_hung_up_on(calls: Calls[Held]) -> None:
+    call = calls["second_thoughts"]
+    assert [call.heard(turn) for turn in (2, 3, 4)] == ["Goodbye.", "You are confirmed.", "Goodbye."]
+    assert call.verbs == ["Connect", "Redirect", "Hangup"]
 
 
 async def test_nothing_is_sent_against_the_protocol(calls: Calls[Held]) -> None:
