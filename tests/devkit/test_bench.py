@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
 from voxbus.common.latency import Latency
-from voxbus.devkit.bench import turn
+from voxbus.devkit.bench import cpu, turn
 from voxbus.devkit.bench.__main__ import all_cases, main
 from voxbus.devkit.bench.timing import Case, Timing, measure, table
 
@@ -38,6 +40,22 @@ def test_a_turn_costs_what_is_not_silence() -> None:
     assert lines[1] == ["endpointing", "512.0", "ms", "512.0", "ms"]
     assert lines[-2][-4:] == ["40.0", "ms", "60.0", "ms"]
     assert lines[-1][-4:] == ["20.0", "ms", "40.0", "ms"]  # recognition took 20 ms
+
+
+def test_cpu_time_is_that_of_a_process_and_all_below_it(tmp_path: Path) -> None:
+    tick = os.sysconf("SC_CLK_TCK")
+    zeros = " ".join(["0"] * 9)
+    for pid, parent, name in ((10, 1, "stt"), (11, 10, "a (b) c"), (12, 11, "x"), (20, 1, "tts")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} ({name}) S {parent} {zeros} {2 * tick} {tick} 0 0")
+    assert cpu.cpu_seconds([10], tmp_path) == 9
+    assert cpu.cpu_seconds([10, 11, 20], tmp_path) == 12
+    assert cpu.cpu_seconds([99], tmp_path) == 0
+
+
+def test_how_many_calls_a_core_holds() -> None:
+    lines = [line.split() for line in cpu.lines({"stt": 8.0, "nats": 2.0}, held_s=400.0)]
+    assert [line[-2:] for line in lines[1:]] == [["2.00%", "50"], ["0.50%", "200"], ["2.50%", "40"]]
 
 
 @pytest.mark.parametrize(("part", "value"), [(0.0, 1.0), (0.5, 2.0), (0.95, 4.0), (1.0, 4.0)])

@@ -12,7 +12,7 @@ import importlib
 import sys
 from typing import Final
 
-from voxbus.devkit.bench import turn
+from voxbus.devkit.bench import cpu, turn
 from voxbus.devkit.bench.timing import Case, measure, table
 from voxbus.devkit.caller import ScriptFailed
 
@@ -48,13 +48,14 @@ def main(argv: list[str] | None = None) -> int:
     print("\n".join(table([measure(case) for case in cases])))
     if arguments.calls and not arguments.only:
         try:
-            latencies = asyncio.run(turn.measure_turns(arguments.calls, arguments.turns))
+            measured = asyncio.run(turn.measure_turns(arguments.calls, arguments.turns))
         except ExceptionGroup as failed:
             if failed.split(ScriptFailed)[1] is not None:
                 raise
             print(f"\nno turns were measured: {failed.message}, as {failed.exceptions[0]}", file=sys.stderr)
             return 1
-        print("\n" + "\n".join(turn.lines(latencies, arguments.calls)))
+        print("\n" + "\n".join(turn.lines(measured.latencies, arguments.calls)))
+        print("\n" + "\n".join(cpu.lines(measured.cpu_s, measured.held_s)))
     return 0
 
 

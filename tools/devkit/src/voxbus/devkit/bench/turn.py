@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Final
 
 from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.latency import Latency
+from voxbus.devkit.bench.cpu import cpu_seconds
 from voxbus.devkit.caller import Caller
 from voxbus.devkit.carrier import CallPlan, Carrier
 from voxbus.devkit.demo.story import turns
@@ -29,8 +30,21 @@ SILENCE_MS: Final = 500
 APART_S: Final = 0.13
 
 
-async def measure_turns(calls: int, questions: int) -> list[Latency]:
-    """The latencies of all answers of ``calls`` calls at once.
+#: The services that work for a call while it lasts.
+_ASKED: Final = ("gateway", "stt", "llm", "tts")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """``cpu_s``: CPU time by service while the calls lasted; ``held_s``: how long, all calls added up."""
+
+    latencies: list[Latency]
+    cpu_s: dict[str, float]
+    held_s: float
+
+
+async def measure_turns(calls: int, questions: int) -> Measured:
+    """All answers of ``calls`` calls at once.
 
     Raises an ExceptionGroup of ScriptFailed when calls go wrong, after all have ended: numbers of the others would be
     those of a smaller house.
@@ -43,6 +57,7 @@ async def measure_turns(calls: int, questions: int) -> list[Latency]:
     question = await asyncio.to_thread(speak, QUESTION)
     unasked = {"scheduler": 0, "reporter": 0}
     async with Stack(counts=unasked, env=environment) as stack, Carrier() as carrier:
+        before = _cpu(stack)
         held = await asyncio.gather(
             *(_call(carrier, stack.gateway_url, question, questions, i * APART_S) for i in range(calls)),
             return_exceptions=True,
@@ -50,13 +65,22 @@ async def measure_turns(calls: int, questions: int) -> list[Latency]:
         if failed := [error for error in held if isinstance(error, Exception)]:
             raise ExceptionGroup(f"{len(failed)} of {calls} calls went wrong", failed)
         sids = [sid for sid in held if isinstance(sid, str)]
+        cpu_s = {service: spent - before[service] for service, spent in _cpu(stack).items()}
         bus = await Bus.connect(BusConfig(url=stack.nats_url, name="bench"))
         try:
             logs = [await bus.read_log(sid) for sid in sids]
         finally:
             await bus.close()
     told = [turn for log in logs for turn in turns(log, 0.0)]
-    return [turn.latency for turn in told if turn.cause == "speech" and turn.latency is not None]
+    spoken = [turn.latency for turn in told if turn.cause == "speech" and turn.latency is not None]
+    return Measured(spoken, cpu_s, sum(log[-1].time_s - log[0].time_s for log in logs))
+
+
+def _cpu(stack: Stack) -> dict[str, float]:
+    return {
+        **{name: cpu_seconds(stack.children[child].pid for child in stack.names(name)) for name in _ASKED},
+        "nats": cpu_seconds([stack.nats.pid]),
+    }
 
 
 async def _call(carrier: Carrier, gateway_url: str, question: Speech, questions: int, after_s: float) -> str:
