@@ -31,7 +31,7 @@ COPY LICENSE NOTICE /usr/share/doc/voxbus/
 COPY agents /srv/agents
 WORKDIR /srv
 ARG SERVICE
-ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 SERVICE=$SERVICE GATEWAY_HOST=0.0.0.0 SCHEDULER_HOST=0.0.0.0 METRICS_PORT=9100
+ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 SERVICE=$SERVICE GATEWAY_HOST=0.0.0.0 SCHEDULER_HOST=0.0.0.0 METRICS_HOST=0.0.0.0 METRICS_PORT=9100
 USER voxbus
 # Its own port, on the loopback of the container: nobody outside can ask.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \

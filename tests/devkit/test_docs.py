@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr
 from voxbus.common.events import KINDS
 from voxbus.common.publishers import PUBLISHERS
 from voxbus.common.settings import ServiceSettings
+from voxbus.devkit.cli import COMMANDS
 from voxbus.devkit.docs import configuration, events, metrics
 from voxbus.devkit.docs.__main__ import DOCUMENTS, main
 from voxbus.devkit.docs.glossary import GLOSSARY
@@ -100,3 +102,27 @@ def test_every_metric_is_named_after_who_makes_it_and_explained() -> None:
             begins = "voxbus_" if part == "common" else f"voxbus_{part}_"
             assert metric.name.startswith(begins), f"{metric.module} is no part of {part}"
             assert metric.meaning.endswith("."), metric.name
+
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_what_operators_are_told_to_watch_exists() -> None:
+    known = {metric.name for found in metrics.by_part().values() for metric in found}
+    named = {name.removesuffix("_bucket") for name in re.findall(r"voxbus_\w+", OPERATIONS)}
+    assert len(named) > 20
+    assert named - known == set()
+
+
+def test_what_operators_are_told_to_type_and_to_set_exists() -> None:
+    typed = set(re.findall(r"`voxbus (\w+)", OPERATIONS))
+    assert typed - {name for name, _, _ in COMMANDS} == set()
+    assert {"calls", "why", "tap"} <= typed
+    known = set(re.findall(r"^\| `([A-Z_]+)`", configuration.page(), re.M))
+    streams = {"CALLS", "ARCHIVE", "CALL", "FILE", "COPY", "DIR"}
+    assert set(re.findall(r"`([A-Z][A-Z_]+)`", OPERATIONS)) - known - streams == set()
+
+
+def test_every_link_of_the_operators_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", OPERATIONS)
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
