@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from voxbus.devkit.nats_server import NatsServer
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
