@@ -84,8 +84,11 @@ def test_who_acts_says_where_it_is_from() -> None:
     with pytest.raises(Refused, match="a page that is not ours"):
         access().check_script({"host": "localhost:8080"}, "127.0.0.1", acts=True)
     access().check_script({"host": "localhost:8080"}, "127.0.0.1")
-    with pytest.raises(Refused, match="a page that is not ours"):
-        access().check_script({"host": "localhost:8080", "sec-fetch-site": "cross-site"}, "127.0.0.1")
+    for site in ("same-origin", "none"):
+        access().check_script({"host": "localhost:8080", "sec-fetch-site": site}, "127.0.0.1")
+    for site in ("cross-site", "same-site"):  # localhost:3000 is of our site
+        with pytest.raises(Refused, match="a page that is not ours"):
+            access().check_script({"host": "localhost:8080", "sec-fetch-site": site}, "127.0.0.1")
 
 
 def test_a_token_opens_it_from_anywhere() -> None:
