@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from voxbus.common import subjects
-from voxbus.common.bus import Bus
+from voxbus.common.bus import Bus, OpenLog
 from voxbus.common.events import Stored
 from voxbus.gateway.phone.core_view import Line, Partial, View
 
@@ -31,13 +31,14 @@ class Feeds:
     async def follow(self, sid: str) -> AsyncGenerator[bytes]:
         """What was, then what comes, until the call has ended. Raises BusUnavailable before the first line."""
         queue: asyncio.Queue[Stored | str | None] = asyncio.Queue()
-        log = await self._bus.open_log(sid, queue.put_nowait)
         words = await self._bus.audio.subscribe(
             subjects.partial(sid), lambda text: queue.put_nowait(text.decode(errors="replace"))
         )
+        log: OpenLog | None = None
         self._queues.add(queue)
         view = View()
         try:
+            log = await self._bus.open_log(sid, queue.put_nowait)
             yield _lines([line for stored in log.snapshot for line in view.apply(stored)])
             while not view.ended:
                 try:
@@ -54,7 +55,8 @@ class Feeds:
         finally:
             self._queues.discard(queue)
             await words.close()
-            await log.close()
+            if log is not None:
+                await log.close()
 
 
 def _lines(lines: list[Line]) -> bytes:
