@@ -11,7 +11,7 @@ import uvloop
 
 from voxbus.common import subjects
 from voxbus.common.bus import Bus, BusConfig
-from voxbus.common.codec import AudioIn, pack, unpack_audio_in
+from voxbus.common.codec import AudioIn, pack, pack_replay, unpack_audio_in, unpack_replay
 from voxbus.common.errors import BusUnavailable
 
 if TYPE_CHECKING:
@@ -61,6 +61,14 @@ async def test_the_replay_is_answered_whole(bus: Bus, sid: str) -> None:
     assert await bus.audio.request_many(subjects.audio_replay(sid), got.append, request=b"2200") == 50
     assert got[2250:] == frames[2200:]
     await serving.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 51, 2250])
+def test_a_replay_is_packed_by_the_second(count: int) -> None:
+    frames = [AudioIn(i, i * 20, 0, 0, b"\xff" * 160) for i in range(count)]
+    messages = pack_replay([pack(frame) for frame in frames])
+    assert len(messages) == -(-count // 50)
+    assert [frame for message in messages for frame in unpack_replay(message)] == frames
 
 
 async def test_a_replay_that_nobody_serves_fails_at_once(bus: Bus, sid: str) -> None:

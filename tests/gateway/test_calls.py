@@ -14,7 +14,7 @@ from voxbus.common import subjects
 from voxbus.common.agents import Voice
 from voxbus.common.bus import Bus
 from voxbus.common.clips import clip_key
-from voxbus.common.codec import AudioIn, unpack_audio_in
+from voxbus.common.codec import AudioIn, unpack_audio_in, unpack_replay
 
 from .conftest import AGENT_FILE, Start
 from .twilio import Running, Twilio, Workers
@@ -124,7 +124,7 @@ async def test_a_late_recognizer_gets_the_unfinished_turn_again(
     async def replay() -> list[AudioIn]:
         frames: list[AudioIn] = []
         await bus.audio.request_many(
-            subjects.audio_replay(call.sid), lambda data: frames.append(unpack_audio_in(data))
+            subjects.audio_replay(call.sid), lambda data: frames.extend(unpack_replay(data))
         )
         return frames
 

@@ -12,7 +12,7 @@ from voxbus.common import subjects
 from voxbus.common.agents import Agent, Voice
 from voxbus.common.audio import mulaw_encode
 from voxbus.common.bus import Bus, BusConfig
-from voxbus.common.codec import AudioIn, pack
+from voxbus.common.codec import AudioIn, pack, pack_replay
 from voxbus.common.errors import AgentError, ProviderError
 from voxbus.common.events import Event
 from voxbus.stt.recognizer import Transcript
@@ -99,7 +99,7 @@ class Gateway:
         )
 
     def _replay(self, request: bytes) -> list[bytes]:
-        return [frame for sequence, frame in self._frames.items() if sequence >= int(request or 0)]
+        return pack_replay([frame for n, frame in self._frames.items() if n >= int(request or 0)])
 
     def send(self, audio: bytes, *, lost: bool = False, forgotten: bool = False) -> None:
         """``lost``: nobody hears it, as while the bus is away; ``forgotten``: nor can it be replayed."""

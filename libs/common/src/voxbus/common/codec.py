@@ -6,6 +6,7 @@ array, nothing validated: this is the hot path, 50 a second each way in each cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgpack
@@ -89,9 +90,21 @@ class AudioWanted(NamedTuple):
 
 pack = msgpack.Packer(autoreset=True).pack
 
+#: Frames in one message of a replay: each message costs both sides more than what is in it.
+_REPLAYED = 50
+
 
 def unpack_audio_in(data: bytes) -> AudioIn:
     return AudioIn._make(msgpack.unpackb(data, use_list=False))
+
+
+def pack_replay(frames: Sequence[bytes]) -> list[bytes]:
+    """Packed ``AudioIn`` frames as the messages of a replay, a second of them in each."""
+    return [pack(frames[at : at + _REPLAYED]) for at in range(0, len(frames), _REPLAYED)]
+
+
+def unpack_replay(data: bytes) -> list[AudioIn]:
+    return [unpack_audio_in(frame) for frame in msgpack.unpackb(data)]
 
 
 def unpack_audio_out(data: bytes) -> AudioOut:

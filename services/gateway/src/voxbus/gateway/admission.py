@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.bus import Bus, OpenLog, Subscription, not_ended
+from voxbus.common.codec import pack_replay
 from voxbus.common.context import CallContext, decode_context
 from voxbus.common.errors import CodecError, ConditionFailed, Conflict
 from voxbus.common.events import Stored
@@ -107,7 +108,7 @@ class Admitted:
     def _replay(self, request: bytes) -> list[bytes]:
         """``request``: the sequence number to begin with; empty = all that is kept."""
         from_sequence = int(request) if request.isdigit() else 0
-        return self._call.ring.messages(from_sequence) if self._call is not None else []
+        return pack_replay(self._call.ring.messages(from_sequence)) if self._call is not None else []
 
     def _on_event(self, stored: Stored) -> None:
         if self._call is None:  # the log is still being read

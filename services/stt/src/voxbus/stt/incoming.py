@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import msgpack
 
 from voxbus.common import subjects
 from voxbus.common.bus import Bus, Subscription
-from voxbus.common.codec import AudioIn, unpack_audio_in
+from voxbus.common.codec import AudioIn, unpack_audio_in, unpack_replay
 from voxbus.common.errors import BusUnavailable
 from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter
+
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -56,7 +58,7 @@ class Incoming:
             await asyncio.gather(self._asking, return_exceptions=True)
 
     def _on_frame(self, data: bytes) -> None:
-        frame = _unpacked(data)
+        frame = _unpacked(unpack_audio_in, data)
         if frame is None:
             return
         if self._waiting is not None:
@@ -68,8 +70,7 @@ class Incoming:
             self._put(frame)
 
     def _on_replayed(self, data: bytes) -> None:
-        frame = _unpacked(data)
-        if frame is not None:
+        for frame in _unpacked(unpack_replay, data) or ():
             self._put(frame)
 
     async def _ask(self) -> None:
@@ -85,9 +86,9 @@ class Incoming:
             self._put(frame)
 
 
-def _unpacked(data: bytes) -> AudioIn | None:
+def _unpacked(unpack: Callable[[bytes], T], data: bytes) -> T | None:
     try:
-        return unpack_audio_in(data)
+        return unpack(data)
     except (ValueError, TypeError, msgpack.UnpackException):
         DROPPED.labels("malformed").inc()
         return None

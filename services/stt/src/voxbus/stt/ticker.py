@@ -13,7 +13,7 @@ from voxbus.stt.vad import VoiceActivity
 #: calls. It is a part of every turn's latency, so it is small.
 GATHER_S = 0.004
 #: A call that catches up has hundreds of windows ready; others wait no longer than these rounds take.
-_ROUNDS = 25
+_ROUNDS = 2
 
 _BATCH = histogram_ms("stt_vad_batch", "Duration of one batch of voice activity detection.")
 _WINDOWS = counter("stt_vad_windows", "Windows of 32 ms in those batches.")
