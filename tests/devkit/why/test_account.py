@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voxbus.common import events as ev
 from voxbus.common.agents import Voice
@@ -227,6 +231,43 @@ def test_a_worker_that_came_late(script: Script) -> None:
     assert found(script) == [
         (0, "an STT worker took the call only after 2.5 s: none was free, or none was there")
     ]
+
+
+def eventful(script: Script) -> Script:
+    """A bit of everything."""
+    of: dict[str, Any] = {"call": script.sid, "stream_sid": "MZ1", "turn": 2}
+    talk(script, 2).at(20).says(4, "", ended_by="no_words", dropped_frames=2).answers(
+        4, "Sorry.", fallback="auth"
+    )
+    script.add(
+        ev.Paused(**of, sentence=0, played_ms=3, media_ms=5), ev.Continued(**of, sentence=0, media_ms=5)
+    )
+    script.add(ev.Attached(call=script.sid, worker="w2", nonce="n2"))
+    script.holder = len(script.log)
+    script.add(ev.ToolCalled(call=script.sid, turn=4, index=0, name="book"))
+    script.add(ev.Interrupted(**(of | {"turn": 4}), sentence=0, played_ms=9, text="So"))
+    script.at(30).says(5, "bye").add(
+        ev.UtteranceWithdrawn(call=script.sid, holder=script.holder, turn=5, attempt=0)
+    )
+    script.add(ev.Disconnected(call=script.sid, stream_sid="MZ1", code=1006))
+    script.at(31).add(ev.Resumed(call=script.sid, stream_sid="MZ2")).says(5, "goodbye", attempt=1)
+    script.add(ev.HangupRequested(call=script.sid, turn=5, attempt=1, reason="over")).at(40).ends("error")
+    script.add(ev.Status(call=script.sid, sequence=1, status="completed"))
+    return script.add(ev.ReportLost(call=script.sid, attempts=1, error="HTTP 400"))
+
+
+def test_a_call_can_be_told_at_any_moment(script: Script) -> None:
+    log = eventful(script).log
+    for events in range(1, len(log) + 1):
+        assert next(lines(account(log[:events]))).startswith(script.sid)
+
+
+@given(order=st.randoms(use_true_random=False))
+def test_whatever_a_log_holds_can_be_told(new_script: Callable[[], Script], order: random.Random) -> None:
+    events = [stored.event for stored in eventful(new_script()).log]
+    order.shuffle(events)
+    log = [ev.Stored(number, 1e9 + number, event) for number, event in enumerate(events, 1)]
+    assert list(lines(account(log)))
 
 
 def test_work_that_came_to_nothing_is_not_told(script: Script) -> None:
