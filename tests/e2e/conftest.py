@@ -25,6 +25,8 @@ from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.speech import speak
 from voxbus.devkit.stack import Stack
 
+from .deaths import Supervisor, Watch
+
 #: Leads to the gateways of the stack, as a load balancer would.
 PUBLIC_URL = "https://e2e.voxbus.test"
 
@@ -168,3 +170,18 @@ async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone
             bus = await Bus.connect(BusConfig(url=stack.nats_url, name="e2e"))
             yield Phone(stack, bus, carrier, local.exchange)
             await bus.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watch(phone: Phone) -> AsyncIterator[Watch]:
+    watch = Watch()
+    follower = await phone.bus.follow(watch.notice)
+    yield watch
+    await follower.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def supervisor(phone: Phone) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(phone.stack)
+    yield supervisor
+    await supervisor.done()
