@@ -437,8 +437,14 @@ async def test_the_status_of_a_call_that_nobody_answered_tells_whose_it_is(gatew
 # Drain
 
 
-async def test_drain_hands_calls_over_and_refuses_new_ones(new_gateway: Start, bus: Bus) -> None:
+async def test_drain_hands_calls_over_and_refuses_new_ones(
+    new_gateway: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(*_: object) -> None:
+        return None
+
     async with new_gateway() as running:
+        monkeypatch.setattr(running.bus, "ask", nobody)  # other tests have gateways on this bus
         call = running.call()
         await call.begin()
         await running.log(call.sid, ev.Started)
@@ -453,6 +459,52 @@ async def test_drain_hands_calls_over_and_refuses_new_ones(new_gateway: Start, b
         assert "another" in line
         response = await running.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
         assert '<Pause length="2"' in response.text
+        await draining
+        running.drained = True
+
+
+async def test_a_gateway_that_has_a_successor_leaves_the_door_to_it(new_gateway: Start) -> None:
+    async with new_gateway() as leaving, new_gateway():
+        call = leaving.call()
+        await call.begin()
+        await leaving.log(call.sid, ev.Started)
+        await leaving.http.get(leaving.url + "/health")  # a connection that is kept
+        draining = asyncio.create_task(leaving.gateway.drain())
+        assert (await call.closed())[0] == 1001
+        response = await leaving.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
+        assert "<Connect" in response.text
+        assert "<Pause" not in response.text, "the other one takes the stream at once"
+        with pytest.raises(OSError, match=r"refused|Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", leaving.port)
+        await draining
+        leaving.drained = True
+
+
+async def test_drain_waits_for_what_the_caller_says_and_for_its_answer(
+    new_gateway: Start, workers: Callable[[str], Workers]
+) -> None:
+    async with new_gateway(drain_seconds=10) as running:
+        call = running.call()
+        await call.begin()
+        await running.log(call.sid, ev.Started)
+        agent = workers(call.sid)
+        await agent.attach()
+        await agent.say("Hello there.", AUDIO)
+        (mark,) = await call.wait_for("mark")
+        await call.mark(mark["mark"]["name"])
+        await running.log(call.sid, ev.Heard)
+        await agent.put(ev.SpeechStarted(call=call.sid, holder=agent.holder, media_ms=0, over_agent=False))
+        await asyncio.sleep(0.2)
+        draining = asyncio.create_task(running.gateway.drain())
+        await asyncio.sleep(0.4)
+        assert not call.is_closed
+        await agent.utterance(turn=2)
+        await asyncio.sleep(0.2)
+        assert not call.is_closed
+        await agent.say("Of course.", AUDIO, turn=2)
+        _, second = await call.wait_for("mark", 2)
+        await call.mark(second["mark"]["name"])
+        assert (await call.closed())[0] == 1001
         await draining
         running.drained = True
 

@@ -31,6 +31,9 @@ JOB_FILTERS: dict[str, tuple[str, ...]] = {
 }
 
 #: What the streams of calls accept, and what they republish once it is stored.
+#: Who asks here is answered by every gateway that takes streams.
+GATEWAYS = "gateways"
+
 CALL_EVENTS = "call.*.event.>"
 REPUBLISH_SOURCE = "call.*.event.>"
 REPUBLISH_TARGET = "log.{{wildcard(1)}}.>"

@@ -66,6 +66,11 @@ class WebServer:
         self._serving = run.background(self._server.serve([listener]), name="uvicorn")
         await self._server.listening.wait()
 
+    def refuse(self) -> None:
+        """Takes no more connections; those that are open stay."""
+        for server in self._server.servers:
+            server.close()
+
     async def stop(self) -> None:
         """Takes no more requests, and lets those that are being answered finish."""
         if self._serving is not None:

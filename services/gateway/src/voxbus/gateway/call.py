@@ -193,7 +193,7 @@ class Call:
         self._leave("failed")
 
     def hand_over(self, by_ms: float) -> None:
-        """The gateway stops: the socket is closed when nothing is being said, or at ``by_ms``."""
+        """The gateway stops: the socket is closed when nobody says anything, or at ``by_ms``."""
         self._hand_over_by_ms = by_ms
 
     def _check(self, now_ms: float) -> None:
@@ -204,9 +204,9 @@ class Call:
         reason = self._closing.due(now_ms, silent_since)
         match reason:
             case None:
-                if self._hand_over_by_ms is not None and (
-                    not self.player.busy or now_ms >= self._hand_over_by_ms
-                ):
+                quiet = not self.player.busy and self._closing.may_hand_over(now_ms)
+                by_ms = self._hand_over_by_ms
+                if by_ms is not None and (quiet or now_ms >= by_ms):
                     self._publish(ev.Disconnected(call=self._sid, stream_sid=self.stream_sid, code=1001))
                     self._leave("hand_over")
             case "no_capacity":

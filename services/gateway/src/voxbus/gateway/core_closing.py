@@ -81,6 +81,10 @@ class Closing:
             return "no_capacity"
         return "agent_done" if self._agent_done(now_ms, silent_since_ms) else None
 
+    def may_hand_over(self, now_ms: float) -> bool:
+        """The caller is not in the middle of something: what they say while there is no stream never reaches us."""
+        return not self._caller_speaks(now_ms)
+
     def _agent_done(self, now_ms: float, silent_since_ms: float | None) -> bool:
         state = self._state
         request = state.hangup or state.transfer

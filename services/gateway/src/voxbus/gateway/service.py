@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from voxbus.common import subjects
 from voxbus.common.bus import Bus
 from voxbus.common.logs import get_logger
 from voxbus.common.web import WebServer
@@ -24,6 +25,8 @@ log = get_logger(__name__)
 
 #: After calls were handed over Twilio asks /twilio/next; whoever has no other gateway asks this one.
 LINGER_S = 1.0
+#: Another gateway answers sooner.
+_SUCCESSOR_S = 0.3
 
 
 class Gateway:
@@ -50,14 +53,23 @@ class Gateway:
         server = self._server = WebServer(app, ws=for_board(board))
         await server.start(settings.gateway_host, settings.gateway_port, "GATEWAY")
         self.port = server.port
+        await self._bus.answer(subjects.GATEWAYS, lambda _: None if board.not_ready() else b"ready")
         log.info("listening", host=settings.gateway_host, port=self.port, validate=settings.twilio_validate)
 
     def not_ready(self) -> str:
         return self._board.not_ready() if self._board is not None else "starting"
 
     async def drain(self) -> None:
-        """New streams are refused; running ones are closed in a quiet moment, and go on at another gateway."""
+        """New streams are refused; running ones are closed in a quiet moment, and go on at another gateway.
+
+        Where there is another one, nobody is let in here any more: a connection that is refused goes to the next
+        backend at once, and with it the streams that we close.
+        """
         assert self._board is not None
+        self._board.draining = True
+        self._board.successor = await self._bus.ask(subjects.GATEWAYS, b"", _SUCCESSOR_S) is not None
+        if self._board.successor and self._server is not None:
+            self._server.refuse()
         if await self._board.hand_over(self._settings.drain_seconds * 0.6):
             await asyncio.sleep(min(LINGER_S, self._settings.drain_seconds * 0.1))
         if self._feeds is not None:

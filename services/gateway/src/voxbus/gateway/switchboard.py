@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass
 class Switchboard:
-    """``draining``: no new stream is taken."""
+    """``draining``: no new stream is taken. ``successor``: another gateway takes them."""
 
     bus: Bus
     catalog: Catalog
@@ -49,6 +49,12 @@ class Switchboard:
     ticker: Ticker
     streams: set[Stream] = field(default_factory=set)
     draining: bool = False
+    successor: bool = False
+
+    @property
+    def stops_alone(self) -> bool:
+        """Whoever comes now must wait for what is started in our place."""
+        return self.draining and not self.successor
 
     def not_ready(self) -> str:
         """Why no calls should be sent here, in one line; empty = they may come."""

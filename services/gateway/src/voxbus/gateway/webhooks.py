@@ -88,8 +88,8 @@ class Webhooks:
         self._bus = bus
         self._catalog = catalog
 
-    async def voice(self, asked: Asked, *, draining: bool) -> str:
-        """A call is coming in, or was answered. TwiML that connects it to a stream of ours."""
+    async def voice(self, asked: Asked, *, wait: bool) -> str:
+        """A call is coming in, or was answered. TwiML that connects it to a stream of ours; ``wait``: not at once."""
         sid = asked.sid
         session = asked.session
         context = await context_of(self._bus, sid, session)
@@ -101,9 +101,9 @@ class Webhooks:
         answered_by = asked.fields.get("AnsweredBy", "")
         if answered_by:  # with synchronous detection the result comes with this request
             await self._answered_by(sid, session, answered_by)
-        return await self._connect(asked.origin, leg, Reconnect(0, 0), DRAIN_PAUSE_S if draining else 0)
+        return await self._connect(asked.origin, leg, Reconnect(0, 0), DRAIN_PAUSE_S if wait else 0)
 
-    async def next(self, asked: Asked, *, draining: bool) -> str:
+    async def next(self, asked: Asked, *, wait: bool) -> str:
         """A stream is over: what now?"""
         sid, query = asked.sid, asked.query
         decision = await self.decide(sid, asked.number(query, "streams"), asked.number(query, "tries"))
@@ -115,7 +115,7 @@ class Webhooks:
             case Reconnect():
                 # Whole again: the call may not have begun yet, and who answered its webhook may be gone.
                 leg = _leg(asked, query.get("agent", ""), asked.session)
-                pause_s = DRAIN_PAUSE_S if draining else min(decision.tries, 1)
+                pause_s = DRAIN_PAUSE_S if wait else min(decision.tries, 1)
                 return await self._connect(asked.origin, leg, decision, pause_s)
 
     async def decide(self, sid: str, streams: int, tries: int) -> Next:

@@ -100,7 +100,7 @@ class Desk:
                 return Then("transfer")
             case Reconnect():
                 token = await self._mint(sid, agent)
-                pause_s = DRAIN_PAUSE_S if self._board.draining else min(decision.tries, 1)
+                pause_s = DRAIN_PAUSE_S if self._board.stops_alone else min(decision.tries, 1)
                 return Then("connect", token, pause_s, decision.streams, decision.tries)
 
     async def _mint(self, sid: str, agent: str) -> str:
