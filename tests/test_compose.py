@@ -10,10 +10,15 @@ import pytest
 import yaml
 
 from voxbus.common.settings import ServiceSettings
+from voxbus.common.trust.rights import LOGINS
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-OURS = sorted(name for name, service in COMPOSE["services"].items() if "build" in service)
+#: Done once, before the services start.
+STEPS = {"init", "setup"}
+OURS = sorted(
+    name for name, service in COMPOSE["services"].items() if "build" in service and name not in STEPS
+)
 
 #: Set by the image, or the same in every container: not for .env.
 FIXED = {
@@ -24,6 +29,7 @@ FIXED = {
 #: What one container must know of another.
 WIRED = {
     "NATS_URL": "nats://nats:4222",
+    "NATS_NKEY_FILE": "/run/voxbus/nkey",
     "API_URL": "${API_URL:-http://scheduler:8090}",
     "TRUSTED_PROXIES": "${TRUSTED_PROXIES:-127.0.0.1,::1,172.16.0.0/12}",
 }
@@ -62,3 +68,22 @@ def test_only_what_is_asked_from_outside_is_published_and_only_to_this_machine()
     assert list(published) == ["gateway", "scheduler"]
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert COMPOSE["networks"]["bus"]["internal"] is True
+
+
+@pytest.mark.parametrize("service", [*OURS, "setup"])
+def test_a_service_sees_its_own_login_and_no_other(service: str) -> None:
+    volumes = COMPOSE["services"][service]["volumes"]
+    assert [volume for volume in volumes if "trust" in volume] == [f"trust-{service}:/run/voxbus:ro"]
+
+
+def test_every_login_is_kept() -> None:
+    kept = {f"trust-{login}:/trust/{login}" for login in (*LOGINS, "nats")}
+    assert set(COMPOSE["services"]["init"]["volumes"]) == kept
+    assert {volume.partition(":")[0] for volume in kept} <= set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_services_wait_for_the_setup(service: str) -> None:
+    assert COMPOSE["services"][service]["depends_on"]["setup"] == {
+        "condition": "service_completed_successfully"
+    }

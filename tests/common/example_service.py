@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 
@@ -35,6 +36,8 @@ class Example:
             case "starts for ever":
                 log.info("starting slowly")
                 await asyncio.sleep(3600)
+            case "starts a call":
+                await self._bus.control.publish("call.CA" + "1" * 32 + ".event.started.0", b"")
             case "background fails":
                 background(self._fail(), name="ticker")
             case "loses the bus":  # as it does when the server closes a connection for good
@@ -61,4 +64,8 @@ class Example:
 
 
 if __name__ == "__main__":
-    run("example", ExampleSettings, lambda _settings, bus: Example(sys.argv[1], bus))
+    run(
+        os.environ.get("EXAMPLE_NAME", "example"),
+        ExampleSettings,
+        lambda _settings, bus: Example(sys.argv[1], bus),
+    )

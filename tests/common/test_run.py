@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from voxbus.common.trust.files import key_file, write
+
 if TYPE_CHECKING:
     from voxbus.devkit.nats_server import NatsServer
 
@@ -167,7 +169,7 @@ def test_a_bus_that_is_closed_for_good_ends_the_process(start: Start) -> None:
     child = start("loses the bus")
     child.wait_for("ready")
     line = child.wait_for("stopped by an error")
-    assert "are NATS_USER and NATS_PASSWORD right?" in line["error"]
+    assert "is this service's login still the right one?" in line["error"]
     assert child.messages() == (1, ["stopped"])  # nothing to drain to
 
 
@@ -238,3 +240,65 @@ def test_a_failed_callback_is_logged_and_counted_and_the_process_lives(start: St
     assert "voxbus_unhandled_errors_total 1.0" in get(port, "/metrics")[1]
     child.process.terminate()
     assert child.end()[0] == 0
+
+
+@pytest.fixture(scope="module")
+def with_logins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NatsServer, Path]]:
+    nats = pytest.importorskip("voxbus.devkit.nats_server", reason="the devkit brings the NATS server")
+    directory = tmp_path_factory.mktemp("logins")
+    server = nats.NatsServer(directory / "store", config=write(directory))
+    server.start()
+    yield server, directory
+    server.stop()
+
+
+def test_a_service_waits_for_the_setup_and_is_told_what_it_has_no_right_to(
+    start: Start, with_logins: tuple[NatsServer, Path]
+) -> None:
+    server, directory = with_logins
+    child = start(
+        "starts a call",
+        EXAMPLE_NAME="operator",
+        NATS_URL=server.url,
+        NATS_NKEY_FILE=str(key_file(directory, "operator")),
+    )
+    child.wait_for("the bus is not set up yet; did `python -m voxbus.common.bus` run?")
+    subprocess.run(
+        [sys.executable, "-m", "voxbus.common.bus"],
+        env={**os.environ, "NATS_URL": server.url, "NATS_NKEY_FILE": str(key_file(directory, "setup"))},
+        check=True,
+        timeout=60,
+    )
+    lines = [
+        child.wait_for("ready", "NATS refused a subject: this login has no right to it") for _ in range(2)
+    ]
+    refused = next(line for line in lines if line["message"] != "ready")
+    ready = next(line for line in lines if line["message"] == "ready")
+    assert (refused["level"], refused["error"]) == ("error", "SubjectRefused: publish call.*.event.started.>")
+    counted = 'voxbus_bus_refused_total{subject="call.*.event.started.>",verb="publish"} 1.0'
+    assert counted in get(ready["metrics_port"], "/metrics")[1]
+
+
+def test_a_login_that_is_refused_ends_the_process_with_one_line(
+    start: Start, with_logins: tuple[NatsServer, Path]
+) -> None:
+    child = start(NATS_URL=with_logins[0].url)
+    line = child.wait_for("stopped by an error")
+    assert "are NATS_NKEY_FILE, or NATS_USER and NATS_PASSWORD, those of this service?" in line["error"]
+    assert "traceback" not in line
+    assert child.end()[0] == 1
+
+
+def test_a_key_file_that_is_not_there_is_a_wrong_setting(start: Start, tmp_path: Path) -> None:
+    status, lines = start(NATS_NKEY_FILE=str(tmp_path / "nkey")).end()
+    assert (status, len(lines)) == (78, 1)
+    assert "NATS_NKEY_FILE is wrong" in lines[0]
+
+
+def test_two_logins_are_one_too_many(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "nkey").touch()
+    status, lines = start(NATS_NKEY_FILE=str(tmp_path / "nkey"), NATS_USER="stt").end()
+    assert (status, lines) == (
+        78,
+        ["voxbus example: NATS_NKEY_FILE and NATS_USER are two logins: set one of them\n"],
+    )

@@ -6,11 +6,14 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from voxbus.common.trust.files import key_file
 from voxbus.devkit.cli import COMMANDS, main
 from voxbus.devkit.commands import call
+from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.commands.up_screen import readable
 
 
@@ -81,3 +84,20 @@ def test_log_lines_are_made_readable() -> None:
     assert readable("plain text") == "plain text"
     assert readable('{"a": 1}') == '{"a": 1}'
     assert readable("[1]") == "[1]"
+
+
+def test_commands_log_in_as_the_operator_of_what_runs_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("NATS_URL", "NATS_USER", "NATS_NKEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert not bus_config().has_login
+    key = key_file(tmp_path / "var" / "up" / "keys", "operator")
+    key.parent.mkdir(parents=True)
+    key.touch()
+    own = bus_config()
+    assert own.nkey_file is not None
+    assert own.nkey_file.samefile(key)
+    monkeypatch.setenv("NATS_URL", "nats://elsewhere:4222")
+    assert not bus_config().has_login

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from voxbus.common.agents import Agent
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, ReportDelivered, Started, Stored
 from voxbus.devkit.children import Child, ChildFailed
 from voxbus.devkit.stack import SERVICES, Stack
@@ -121,7 +121,7 @@ async def test_a_signal_reaches_the_process_alone(spawn: Spawner) -> None:
 
 async def test_a_stack_brings_a_nats_server_and_takes_it_away() -> None:
     async with Stack(counts=NOBODY) as stack:
-        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="test"))
+        bus = await Bus.connect(stack.bus_config("test"))
         await bus.close()
         pid, directory = stack.nats.pid, stack.directory
         assert alive(pid)
@@ -153,7 +153,7 @@ async def test_reports_go_to_the_schedulers_own_address_also_after_its_death(
         stack.kill("scheduler-0")
         await stack.restart("scheduler-0")
         assert stack.scheduler_url == url
-        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="test"))
+        bus = await Bus.connect(stack.bus_config("test", "gateway"))
         sid = "CA" + "5" * 32
         reported = asyncio.Event()
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import pytest
 import pytest_asyncio
 
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, Event, Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.devkit.caller import Caller, Script, ScriptFailed
@@ -167,9 +167,17 @@ async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone
         )
         async with stack:
             local.serve(stack)
-            bus = await Bus.connect(BusConfig(url=stack.nats_url, name="e2e"))
+            bus = await Bus.connect(stack.bus_config("e2e"))
             yield Phone(stack, bus, carrier, local.exchange)
             await bus.close()
+    # After everything that the tests did, deaths and deploys among them: no service lacked a right.
+    lacking = [
+        line
+        for log in stack.directory.glob("*.log")
+        for line in log.read_text().splitlines()
+        if "NATS refused a subject" in line
+    ]
+    assert lacking == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from voxbus.common import events as ev
 from voxbus.common.audio import HZ
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus
 from voxbus.common.events import Stored
 from voxbus.devkit.speech import speak
 from voxbus.devkit.stack import Stack
@@ -102,7 +102,7 @@ async def local(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
         "AGENTS_DIR": str(ROOT / "agents"),
     }
     async with Stack(counts={"scheduler": 0, "reporter": 0}, env=env, directory=directory) as stack:
-        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="e2e"))
+        bus = await Bus.connect(stack.bus_config("e2e"))
         yield Local(stack, bus, directory)
         await bus.close()
 

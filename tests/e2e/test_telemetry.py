@@ -104,6 +104,7 @@ async def test_a_call_is_seen_in_numbers_and_lines_and_not_overheard(
         for line in (phone.stack.directory / f"{name}.log").read_text().splitlines()
     ]
     monkeypatch.setenv("NATS_URL", phone.stack.nats_url)
+    monkeypatch.setenv("NATS_NKEY_FILE", str(phone.stack.bus_config("").nkey_file))
     why, calls = await voxbus(capsys, "why", sid), await voxbus(capsys, "calls")
     assert re.search(r"turn 2 +the caller interrupted sentence \d, \d\.\d s into it", why), why
     assert f"{sid}  completed (caller_hung_up)" in calls

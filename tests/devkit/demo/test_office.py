@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from voxbus.common.agents import Agent
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, Started
 from voxbus.devkit.carrier import Exchange, RestApi
 from voxbus.devkit.carrier.faults import refusal
@@ -39,7 +39,7 @@ async def place(agent: Agent) -> AsyncIterator[Place]:
         }
         counts = dict.fromkeys(SERVICES, 0) | {"scheduler": 1, "reporter": 1}
         async with Stack(counts=counts, env=environment) as stack:
-            bus = await Bus.connect(BusConfig(url=stack.nats_url, name="test"))
+            bus = await Bus.connect(stack.bus_config("test", "gateway"))
             await bus.agents.put(agent.name, agent.model_dump_json().encode())
             bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
             async with httpx.AsyncClient(

@@ -14,6 +14,8 @@ call may succeed when it is made again.
      |    +-- ConditionFailed   what had to hold at publish time does not hold (any more)
      |    +-- LogIncomplete     a follower answered that has not seen our message yet
      |    +-- BusUnavailable    no answer in time, no stream, or no connection
+     |    +-- LoginRefused      the server does not know us
+     |    +-- SubjectRefused    the server knows us, and we have no right to what we tried
      +-- ProviderError          an stt, llm or tts provider failed
 """
 
@@ -74,6 +76,27 @@ class LogIncomplete(BusError):
 class BusUnavailable(BusError):
     code = "bus_unavailable"
     retry = True
+
+
+class LoginRefused(BusError):
+    code = "login_refused"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"NATS at {where} refuses this login; are NATS_NKEY_FILE, or NATS_USER and NATS_PASSWORD, those of this "
+            "service?"
+        )
+
+
+class SubjectRefused(BusError):
+    """``verb``: publish or subscription. ``shape``: the subject without what belongs to one call."""
+
+    code = "subject_refused"
+
+    def __init__(self, verb: str, shape: str) -> None:
+        super().__init__(f"{verb} {shape}")
+        self.verb = verb
+        self.shape = shape
 
 
 class ProviderError(VoxbusError):

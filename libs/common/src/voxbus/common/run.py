@@ -22,8 +22,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from voxbus.common import logs, telemetry
-from voxbus.common.bus import Bus, BusConfig, ensure
-from voxbus.common.errors import BusUnavailable, SettingsError, VoxbusError
+from voxbus.common.bus import Bus, bus_config, ensure
+from voxbus.common.errors import BusUnavailable, SettingsError, SubjectRefused, VoxbusError
 from voxbus.common.settings import ServiceSettings, load
 
 EXIT_DRAINED: Final = 0
@@ -164,7 +164,7 @@ class _Process(Generic[S]):
         log.info("ready", metrics_port=metrics_port)
         if await self._unless_stopped(self._bus.closed.wait()):
             # Nothing can be finished or handed over without it, and it will not come back by itself.
-            raise BusUnavailable("the bus was closed for good; are NATS_USER and NATS_PASSWORD right?")
+            raise BusUnavailable("the bus was closed for good; is this service's login still the right one?")
         self._phase = "draining"
         await self._drain(self._service)
 
@@ -178,13 +178,7 @@ class _Process(Generic[S]):
 
     async def _connect(self) -> Bus:
         settings = self._settings
-        config = BusConfig(
-            url=settings.nats_url,
-            name=f"{self._name} {settings.worker_id}",
-            user=settings.nats_user or "",
-            password=settings.nats_password.get_secret_value() if settings.nats_password else "",
-            inbox_prefix=f"_INBOX.{self._name}",
-        )
+        config = bus_config(settings, self._name, f"{self._name} {settings.worker_id}")
         tries = 0
         while True:
             try:
@@ -193,10 +187,15 @@ class _Process(Generic[S]):
                 log.warning("no bus yet; is NATS running, and is NATS_URL right?", error=error)
             else:
                 try:
-                    # Every process does it, so that the first one up is enough; what is there already stays.
-                    await ensure(bus)
+                    if config.has_login:
+                        await bus.check()
+                    else:
+                        # Nobody has a right that others have not: the first one up makes what is missing.
+                        await ensure(bus)
                 except BusUnavailable as error:
-                    log.warning("the bus has no JetStream yet", error=error)
+                    log.warning(
+                        "the bus is not set up yet; did `python -m voxbus.common.bus` run?", error=error
+                    )
                     await bus.close()
                 else:
                     return bus
@@ -252,7 +251,10 @@ class _Process(Generic[S]):
 
 
 def _on_bus_problem(what: str, error: Exception | None) -> None:
-    log.warning(what, error=error)
+    if isinstance(error, SubjectRefused):
+        log.error(what, error=error)  # nothing of this kind will ever get through
+    else:
+        log.warning(what, error=error)
 
 
 def _tune_collector() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from voxbus.common.errors import SettingsError
@@ -32,8 +32,22 @@ class ServiceSettings(BaseSettings):
         default="nats://127.0.0.1:4222",
         description="The NATS server, or several of one cluster separated by commas.",
     )
-    nats_user: str | None = Field(default=None, description="This service's NATS user; unset = no login.")
+    nats_nkey_file: FilePath | None = Field(
+        default=None,
+        description="The file with this service's NATS key (the seed of an nkey); unset = no login.",
+    )
+    nats_user: str | None = Field(
+        default=None, description="This service's NATS user, where it logs in with a password."
+    )
     nats_password: SecretStr | None = Field(default=None, description="The password of `NATS_USER`.")
+    nats_tls_ca_file: FilePath | None = Field(
+        default=None,
+        description="Whose certificates of NATS servers are good; set, or `tls://` in `NATS_URL`, means TLS.",
+    )
+    nats_tls_cert_file: FilePath | None = Field(
+        default=None, description="Our own certificate, for a NATS server that asks for one."
+    )
+    nats_tls_key_file: FilePath | None = Field(default=None, description="The key of `NATS_TLS_CERT_FILE`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="Log lines below this level are not written.",
@@ -60,6 +74,12 @@ class ServiceSettings(BaseSettings):
         description="The name of this process in events and logs. Must be unique.",
         json_schema_extra={"default_text": "host-pid-random"},
     )
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if self.nats_nkey_file is not None and self.nats_user is not None:
+            raise ValueError("NATS_NKEY_FILE and NATS_USER are two logins: set one of them")
+        return self
 
 
 S = TypeVar("S", bound=ServiceSettings)

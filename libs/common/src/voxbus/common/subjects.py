@@ -48,6 +48,11 @@ AGENTS = "agents"
 CLIPS = "clips"
 LOST_REPORTS = "lost_reports"
 
+#: All questions to JetStream.
+JETSTREAM = "$JS.API.>"
+
+BUCKETS = (CONTEXTS, TOKENS, AGENTS, CLIPS, LOST_REPORTS)
+
 #: Buckets that tell their changes.
 WATCHED = (AGENTS,)
 
@@ -93,27 +98,55 @@ def streams() -> tuple[str, ...]:
     return ("CALLS",)
 
 
-def audio_in(sid: str) -> str:
+def direct_get(stream: str) -> str:
+    """Where a stream is asked for many messages at once, by whoever keeps a copy."""
+    return f"$JS.API.DIRECT.GET.{stream}"
+
+
+def next_job(stream: str, consumer: str) -> str:
+    return f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+
+
+def verdicts(stream: str, consumer: str) -> tuple[str, ...]:
+    """Where a job's holder says what became of it; newer servers may put a domain and an account in between."""
+    return f"$JS.ACK.{stream}.{consumer}.>", f"$JS.ACK.*.*.{stream}.{consumer}.>"
+
+
+def stream_api(verb: str, stream: str) -> str:
+    """``verb``: INFO, CREATE, UPDATE, PURGE, MSG.GET."""
+    return f"$JS.API.STREAM.{verb}.{stream}"
+
+
+def make_consumer(stream: str, consumer: str) -> str:
+    return f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{consumer}"
+
+
+def inbox_of(login: str) -> str:
+    """What replies to a login begin with."""
+    return f"_INBOX.{login}"
+
+
+def audio_in(sid: str = "*") -> str:
     return f"call.{sid}.audio.in"
 
 
-def audio_out(sid: str) -> str:
+def audio_out(sid: str = "*") -> str:
     return f"call.{sid}.audio.out"
 
 
-def audio_replay(sid: str) -> str:
+def audio_replay(sid: str = "*") -> str:
     return f"call.{sid}.audio.replay"
 
 
-def audio_wanted(sid: str) -> str:
+def audio_wanted(sid: str = "*") -> str:
     return f"call.{sid}.audio.wanted"
 
 
-def holder(sid: str) -> str:
+def holder(sid: str = "*") -> str:
     return f"call.{sid}.holder"
 
 
-def partial(sid: str) -> str:
+def partial(sid: str = "*") -> str:
     return f"call.{sid}.partial"
 
 
@@ -172,3 +205,20 @@ def parse_event(subject: str) -> tuple[str, str, str]:
     if len(parts) >= 4 and parts[0] == "log":
         return parts[1], parts[2], ".".join(parts[3:])
     raise ValueError(f"not the subject of an event: {subject}")
+
+
+def shape_of(subject: str) -> str:
+    """What kind of subject it is, in lower case, as the server's complaints are: for metrics, so no call is in it."""
+    parts = ["*" if _SID.fullmatch(part.upper()) else part for part in subject.lower().split(".")]
+    match parts[0]:
+        case "call":
+            kept = 4  # call.*.event.started
+        case "log":
+            kept = 3
+        case "$js":
+            kept = 4 if parts[1:2] == ["ack"] else 7  # $js.api.consumer.msg.next.calls.stt
+        case "archive":
+            return "archive.*"
+        case _:
+            kept = 2
+    return ".".join([*parts[:kept], ">"] if len(parts) > kept else parts)

@@ -9,8 +9,10 @@ async with Stack(counts={"llm": 2}, env={"TWILIO_VALIDATE": "off"}) as stack:
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -18,6 +20,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from voxbus.common.bus import BusConfig, bus_config
+from voxbus.common.bus.__main__ import set_up
+from voxbus.common.settings import ServiceSettings, load
+from voxbus.common.subjects import inbox_of
+from voxbus.common.trust.files import key_file, write
+from voxbus.common.trust.rights import OPERATOR, SETUP
 from voxbus.devkit.children import Child, ChildFailed, OnLine
 from voxbus.devkit.nats_server import NatsServer
 
@@ -31,6 +39,13 @@ PORTS = {"gateway": "GATEWAY_PORT", "scheduler": "SCHEDULER_PORT"}
 #: Made at random for a stack that is given none.
 SECRETS = ("SCHEDULER_SECRET", "AGENT_SHARED_SECRET", "INTERNAL_SECRET")
 
+#: How our own environment may say to log in at another server than ours.
+_LOGIN = ("NATS_USER", "NATS_PASSWORD", "NATS_TLS_CA_FILE", "NATS_TLS_CERT_FILE", "NATS_TLS_KEY_FILE")
+
+#: Where the logins of a run are, in its directory; and the directory of ``voxbus up``.
+KEYS = "keys"
+UP_DIRECTORY = Path("var/up")
+
 #: Models are loaded before a service calls itself ready; on a busy machine that takes its time.
 READY_S = 60.0
 
@@ -41,8 +56,9 @@ STOP_S = 25.0
 class Stack:
     """``counts``: processes of each service, one where nothing is said, 0 for none. ``env``: on top of our
     own environment; ``env_of`` for one service alone. Logs, the scheduler's database and the store of NATS go
-    to ``directory``, else to a temporary one that is gone afterwards. ``nats_url``: a server that runs already;
-    else ours listens on ``nats_port``, -1 = a free one. ``on_line(name, line)`` gets every line of every log.
+    to ``directory``, else to a temporary one that is gone afterwards. ``nats_url``: a server that runs already, which
+    the services log in to as our environment says; else ours listens on ``nats_port``, -1 = a free one, and each
+    service has a login of its own, made for this run. ``on_line(name, line)`` gets every line of every log.
 
     What ties the services together is the stack's own unless ``env`` says it: ports (free ones), the secrets
     ``SECRETS``, the database, and where reports go, which is the first scheduler. Our own environment may be
@@ -70,7 +86,9 @@ class Stack:
         self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="voxbus-")
         self.directory = directory or Path(self._temporary.name if self._temporary else "")
         self._nats_url = nats_url
-        self.nats = NatsServer(self.directory / "nats", port=nats_port)
+        self._keys = self.directory / KEYS
+        config = self._keys / "nats" / "nats.conf"
+        self.nats = NatsServer(self.directory / "nats", port=nats_port, config=config)
         self.children: dict[str, Child] = {}
         self._ports: dict[str, int] = {}
 
@@ -92,6 +110,17 @@ class Stack:
     def gateway_urls(self) -> tuple[str, ...]:
         return tuple(self.url_of(name) for name in self.names("gateway"))
 
+    def bus_config(self, name: str, login: str = OPERATOR) -> BusConfig:
+        """For a connection beside those of the services; ``login``: one of ``voxbus.common.trust.rights``."""
+        if self._nats_url:
+            return dataclasses.replace(bus_config(load(ServiceSettings), login, name), url=self._nats_url)
+        return BusConfig(
+            url=self.nats.url,
+            name=name,
+            nkey_file=key_file(self._keys, login),
+            inbox_prefix=inbox_of(login),
+        )
+
     def secret(self, name: str) -> str:
         """One of ``SECRETS``, as the services have it."""
         return self._env[name]
@@ -107,7 +136,7 @@ class Stack:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             if not self._nats_url:
-                self.nats.start()
+                await self._start_nats()
             # Together: most of the time goes into imports and models, and there is more than one core.
             others = (self._start_all(name) for name in SERVICES if name not in ("scheduler", "reporter"))
             await asyncio.gather(self._start_office(), *others)
@@ -139,8 +168,15 @@ class Stack:
         for service in reversed(SERVICES):
             await asyncio.gather(*(self.children[name].stop(STOP_S) for name in self.names(service)))
         self.nats.stop()
+        shutil.rmtree(self._keys, ignore_errors=True)
         if self._temporary is not None:
             self._temporary.cleanup()
+
+    async def _start_nats(self) -> None:
+        self._keys.mkdir(mode=0o700, exist_ok=True)
+        write(self._keys)
+        self.nats.start()
+        await set_up(self.bus_config("setup", SETUP))
 
     async def _start_office(self) -> None:
         await self._start_all("scheduler")
@@ -175,6 +211,8 @@ class Stack:
             "DATABASE_URL": f"sqlite:///{self.directory / 'scheduler.db'}",
             "API_URL": f"http://127.0.0.1:{scheduler}" if scheduler else "",
         }
+        if not self._nats_url:
+            ours |= dict.fromkeys(_LOGIN, "") | {"NATS_NKEY_FILE": str(key_file(self._keys, service))}
         asked = self._env | dict(self._env_of.get(service, {}))
         if service in PORTS:
             port = asked.get(PORTS[service], "0") if number == "0" else "0"  # two cannot listen on one

@@ -8,7 +8,8 @@ ensure       the one setup step: streams, consumers, buckets
 
 from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
-from voxbus.common.bus.client import Bus, BusConfig
+from voxbus.common.bus.client import Bus
+from voxbus.common.bus.config import BusConfig, bus_config
 from voxbus.common.bus.following import Follower, OpenLog
 from voxbus.common.bus.jobs import Job, JobRunner
 from voxbus.common.bus.log import Condition, not_ended, under
@@ -26,6 +27,7 @@ __all__ = [
     "JobRunner",
     "OpenLog",
     "Subscription",
+    "bus_config",
     "ensure",
     "not_ended",
     "under",

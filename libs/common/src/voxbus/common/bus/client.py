@@ -5,48 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import nats
 from nats.aio.client import Client
 
+from voxbus.common import subjects, telemetry
 from voxbus.common.bus.archive import Archive
 from voxbus.common.bus.audio_link import AudioLink
 from voxbus.common.bus.buckets import Bucket
+from voxbus.common.bus.config import BusConfig
 from voxbus.common.bus.following import Follower, OnEvent, OpenLog
 from voxbus.common.bus.log import Condition, Log
 from voxbus.common.bus.requests import AnswerLost, Requests, answer
 from voxbus.common.bus.subscription import Subscription
-from voxbus.common.errors import BusUnavailable
+from voxbus.common.errors import BusUnavailable, LoginRefused, SubjectRefused
 from voxbus.common.events import Event, Stored
 from voxbus.common.subjects import AGENTS, CLIPS, CONTEXTS, LOST_REPORTS, TOKENS
 
-
-@dataclass(frozen=True)
-class BusConfig:
-    """Where the bus is and who we are. ``url``: one server, or several of one cluster separated by commas.
-    ``inbox_prefix``: replies to us that nobody else may read.
-    """
-
-    url: str = "nats://127.0.0.1:4222"
-    name: str = "voxbus"
-    user: str = ""
-    password: str = field(default="", repr=False)
-    inbox_prefix: str = "_INBOX"
-    connect_timeout_s: int = 2
-
-    @property
-    def servers(self) -> list[str]:
-        return [server.strip() for server in self.url.split(",")]
-
-    @property
-    def where(self) -> str:
-        """The servers without the login that a URL may carry: for messages."""
-        return ", ".join(re.sub(r"(?<=//)[^/]*@", "", server) for server in self.servers)
-
+_REFUSED = telemetry.counter(
+    "bus_refused", "Messages and subscriptions that NATS refused for want of a right.", "verb", "subject"
+)
 
 OnProblem = Callable[[str, Exception | None], None]
 
@@ -58,9 +37,10 @@ def _log_problem(what: str, error: Exception | None) -> None:
 class Bus:
     """Two connections: events and requests on one, audio on the other, so that neither waits for the other.
 
-    ``closed`` is set when a connection was closed for good by the server (wrong credentials, protocol error): the
-    process should end, its supervisor starts it again. ``on_problem(what, error)`` hears of everything that is not
-    raised to a caller (slow consumers, lost and restored connections); it must not raise.
+    ``closed`` is set when a connection was closed for good by the server (a login that is no longer good, a protocol
+    error): the process should end, its supervisor starts it again. ``on_problem(what, error)`` hears of everything that
+    is not raised to a caller (slow consumers, lost and restored connections, subjects that we have no right to:
+    SubjectRefused); it must not raise.
     """
 
     def __init__(self, config: BusConfig, on_problem: OnProblem = _log_problem) -> None:
@@ -84,20 +64,36 @@ class Bus:
 
     @classmethod
     async def connect(cls, config: BusConfig, on_problem: OnProblem = _log_problem) -> Bus:
-        """Raises BusUnavailable when no server answers now; later losses are reconnected for ever."""
+        """Later losses are reconnected for ever.
+
+        Raises BusUnavailable when no server answers now, LoginRefused when it does and does not take us.
+        """
         bus = cls(config, on_problem)
         try:
             # The audio connection buffers nothing: what could not be sent at once is stale when it could be.
             await bus._open(bus._control, "control", pending_size=4 * 2**20)
             await bus._open(bus._audio_connection, "audio", pending_size=0)
+        except LoginRefused:
+            await bus.close()
+            raise
         except (OSError, nats.errors.Error, TimeoutError) as error:
             await bus.close()
             raise BusUnavailable(f"no NATS server answers at {config.where}: {error}") from error
         return bus
 
     async def _open(self, client: Client, role: str, pending_size: int) -> None:
+        refused = asyncio.Event()
+
         async def on_error(error: Exception) -> None:
-            self._on_problem(f"{role} connection: {type(error).__name__}", error)
+            if _is_refused_login(error):
+                refused.set()  # the client would try the same login for ever
+                if client not in self._opened:
+                    return  # connect() raises it
+                self.closed.set()
+            if _PERMISSIONS in str(error):
+                self._on_problem("NATS refused a subject: this login has no right to it", _no_right(error))
+            else:
+                self._on_problem(f"{role} connection: {type(error).__name__}", error)
 
         async def on_disconnected() -> None:
             if not self._closing:
@@ -114,9 +110,6 @@ class Bus:
                 self.closed.set()
 
         config = self.config
-        credentials: dict[str, Any] = (
-            {"user": config.user, "password": config.password} if config.user else {}
-        )
         connecting = client.connect(
             config.servers,
             name=f"{config.name} {role}",
@@ -124,7 +117,6 @@ class Bus:
             disconnected_cb=on_disconnected,
             reconnected_cb=on_reconnected,
             closed_cb=on_closed,
-            inbox_prefix=config.inbox_prefix.encode(),
             pending_size=pending_size,
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.2,  # type: ignore[arg-type]  # annotated int, slept as it is
@@ -132,10 +124,23 @@ class Bus:
             # A silent loss (no FIN) is noticed after 2 missed pings, not after the client's default of 6 minutes.
             ping_interval=3,
             max_outstanding_pings=2,
-            **credentials,
+            **config.options(),
         )
         # The client's own first connect retries for ever; ours reports, and the run loop decides to retry.
-        await asyncio.wait_for(connecting, config.connect_timeout_s + 1)
+        connected = asyncio.ensure_future(connecting)
+        gave_up = asyncio.ensure_future(refused.wait())
+        try:
+            await asyncio.wait(
+                (connected, gave_up),
+                timeout=config.connect_timeout_s + 1,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not connected.done():
+                raise LoginRefused(config.where) if refused.is_set() else TimeoutError
+            await connected
+        finally:
+            connected.cancel()
+            gave_up.cancel()
         self._opened.append(client)
 
     @property
@@ -150,6 +155,10 @@ class Bus:
     def on_reconnected(self, callback: Callable[[], None]) -> None:
         """``callback`` is called on the loop each time the control connection came back."""
         self._reconnected.append(callback)
+
+    async def check(self) -> None:
+        """Raises BusUnavailable unless the bus is set up."""
+        await self.log.read("CA" + "0" * 32)
 
     async def ask(self, subject: str, request: bytes, timeout_s: float) -> bytes | None:
         """The answer of whoever answers on ``subject``; None when nobody does, or not in time."""
@@ -207,3 +216,18 @@ class Bus:
                 # With something unsent it writes to the transport, also to one that is gone; uvloop's then complain.
                 with contextlib.suppress(nats.errors.Error, RuntimeError):
                     await client.close()
+
+
+_PERMISSIONS = "permissions violation for "
+
+
+def _is_refused_login(error: Exception) -> bool:
+    return "authorization violation" in str(error).lower()
+
+
+def _no_right(error: Exception) -> SubjectRefused:
+    """The server's line, ``... for publish to "call.ca12.event.started.0"``, without what belongs to one call."""
+    verb, _, rest = str(error).partition(_PERMISSIONS)[2].partition(" to ")
+    refused = SubjectRefused(verb, subjects.shape_of(rest.split('"')[1]) if '"' in rest else "")
+    _REFUSED.labels(refused.verb, refused.shape).inc()
+    return refused

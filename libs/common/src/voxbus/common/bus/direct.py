@@ -10,6 +10,7 @@ from typing import Final
 import nats.errors
 from nats.aio.msg import Msg
 
+from voxbus.common import subjects
 from voxbus.common.bus.requests import AnswerLost, Requests
 from voxbus.common.errors import BusError, BusUnavailable
 
@@ -28,9 +29,7 @@ async def direct_get(requests: Requests, stream: str, query: Mapping[str, object
     asked = json.dumps(query).encode()
     while True:
         try:
-            async with aclosing(
-                requests.ask_many(f"$JS.API.DIRECT.GET.{stream}", asked, _TIMEOUT_S)
-            ) as answers:
+            async with aclosing(requests.ask_many(subjects.direct_get(stream), asked, _TIMEOUT_S)) as answers:
                 return await _batch(answers, stream)
         except AnswerLost:
             continue

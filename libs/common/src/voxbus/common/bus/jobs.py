@@ -184,8 +184,7 @@ class JobRunner:
         self._wake.set()
 
     async def _pull(self) -> None:
-        stream = subjects.streams()[0]
-        request = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{self._consumer}"
+        request = subjects.next_job(subjects.streams()[0], self._consumer)
         query = json.dumps({"batch": 1, "expires": int(_PULL_S * 1e9)}).encode()
         while not self.draining.is_set():
             self._wake.clear()

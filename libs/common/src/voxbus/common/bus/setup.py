@@ -99,7 +99,7 @@ def _consumer(name: str, filters: tuple[str, ...], replicas: int) -> api.Consume
 
 
 async def ensure(bus: Bus, placement: Placement | None = None) -> None:
-    """Makes what is missing and updates what differs. Every process may call it, at the same time too.
+    """Makes what is missing and updates what differs. Several processes may call it at the same time.
 
     Raises BusUnavailable when JetStream does not answer.
     """
@@ -115,7 +115,7 @@ async def ensure(bus: Bus, placement: Placement | None = None) -> None:
             (subjects.LOST_REPORTS, ARCHIVE_MAX_AGE_S),
         ):
             await _stream(js, _bucket(bucket, ttl, replicas))
-        # Last: whoever finds it finds all the rest (Log.is_there).
+        # Last: whoever finds it finds all the rest (Bus.check).
         for name in subjects.streams():
             await _stream(js, _calls(name, replicas))
             for consumer, filters in subjects.JOB_FILTERS.items():

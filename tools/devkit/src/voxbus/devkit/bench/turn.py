@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus
 from voxbus.common.latency import Latency
 from voxbus.devkit.bench.cpu import cpu_seconds
 from voxbus.devkit.caller import Caller
@@ -66,7 +66,7 @@ async def measure_turns(calls: int, questions: int) -> Measured:
             raise ExceptionGroup(f"{len(failed)} of {calls} calls went wrong", failed)
         sids = [sid for sid in held if isinstance(sid, str)]
         cpu_s = {service: spent - before[service] for service, spent in _cpu(stack).items()}
-        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="bench"))
+        bus = await Bus.connect(stack.bus_config("bench"))
         try:
             logs = [await bus.read_log(sid) for sid in sids]
         finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus
 from voxbus.common.errors import BusUnavailable
 from voxbus.common.events import Attached, Ended, Stored
 from voxbus.common.fold import fold
@@ -102,7 +102,7 @@ class Run:
             )
             backend.behind = stack.scheduler_url
             exchange.route = Route(PUBLIC_URL, stack.gateway_urls[::-1])
-            bus = await Bus.connect(BusConfig(url=stack.nats_url, name="chaos"), lambda *_: None)
+            bus = await Bus.connect(stack.bus_config("chaos"), lambda *_: None)
             everything.push_async_callback(bus.close)
             carrier = await everything.enter_async_context(Carrier())
             calls_in = CallsIn(carrier, stack.gateway_urls, self._token)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import httpx
 
+from voxbus.common.errors import SettingsError
 from voxbus.devkit import terminal
 from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.docs.configuration import settings_classes
@@ -36,7 +38,8 @@ def main(_arguments: argparse.Namespace) -> int:
 
 async def examine() -> Sequence[Finding]:
     loaded, findings = checks.settings(settings_classes())
-    findings.append(await checks.nats(bus_config()))
+    with contextlib.suppress(SettingsError):  # said already, of each service
+        findings.append(await checks.nats(bus_config()))
     gateway = loaded.get("gateway")
     if gateway is not None:
         values = gateway.model_dump()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
+import dataclasses
 import sys
 
+from voxbus.common import bus as common
 from voxbus.common.bus import Bus, BusConfig
-from voxbus.common.errors import BusUnavailable, InvalidCallSid
+from voxbus.common.errors import VoxbusError
 from voxbus.common.events import Ended, Stored
+from voxbus.common.settings import ServiceSettings, load
 from voxbus.common.subjects import check_sid
+from voxbus.common.trust.files import key_file
+from voxbus.common.trust.rights import OPERATOR
 from voxbus.devkit import terminal
 from voxbus.devkit.core_narrate import PUBLISHERS, narrate
+from voxbus.devkit.stack import KEYS, UP_DIRECTORY
 
 DESCRIPTION = (
     "Shows what was decided in a call so far, and then what happens, until the call is over. Words and telephone "
@@ -30,20 +35,22 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         sid = "" if arguments.all else check_sid(arguments.call)
         asyncio.run(tap(bus_config(), sid))
-    except (InvalidCallSid, BusUnavailable) as error:
+    except VoxbusError as error:
         print(f"voxbus tap: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def bus_config() -> BusConfig:
-    """As the services are told: ``NATS_URL``, ``NATS_USER``, ``NATS_PASSWORD``."""
-    return BusConfig(
-        url=os.environ.get("NATS_URL") or BusConfig.url,
-        name="voxbus devkit",
-        user=os.environ.get("NATS_USER", ""),
-        password=os.environ.get("NATS_PASSWORD", ""),
-    )
+    """As services are told (``NATS_URL``, ``NATS_NKEY_FILE``...), else as the operator of ``voxbus up`` in this folder.
+
+    Raises SettingsError.
+    """
+    config = common.bus_config(load(ServiceSettings), OPERATOR, "voxbus devkit")
+    own = key_file(UP_DIRECTORY / KEYS, OPERATOR)
+    if not config.has_login and config.url == BusConfig.url and own.exists():
+        return dataclasses.replace(config, nkey_file=own)
+    return config
 
 
 async def tap(config: BusConfig, sid: str) -> None:

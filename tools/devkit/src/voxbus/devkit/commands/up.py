@@ -16,7 +16,7 @@ from voxbus.devkit.commands.up_screen import hello, readable
 from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.nats_server import NatsServerError
 from voxbus.devkit.phonebook import PHONEBOOK
-from voxbus.devkit.stack import SECRETS, SERVICES, Stack
+from voxbus.devkit.stack import SECRETS, SERVICES, UP_DIRECTORY, Stack
 
 NATS_PORT = 4222
 
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--directory",
         type=Path,
-        default=Path("var/up"),
+        default=UP_DIRECTORY,
         help="for logs, the scheduler's database and the store of NATS (default: %(default)s)",
     )
 
@@ -136,6 +136,8 @@ async def _run(stack: Stack, carrier: LocalCarrier | None) -> None:
 def write_secrets(stack: Stack, carrier: LocalCarrier | None, path: Path) -> None:
     """Those that were made for this run, for a shell to read: nobody knows them otherwise."""
     made = {name: stack.secret(name) for name in SECRETS if name not in given()}
+    if (login := stack.bus_config("").nkey_file) is not None:
+        made["NATS_NKEY_FILE"] = str(login)
     if carrier is not None:
         made["TWILIO_AUTH_TOKEN"] = carrier.exchange.auth_token
     path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import httpx
 
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus
 from voxbus.devkit.carrier import LineQuality
 from voxbus.devkit.demo import callee, inbound, outbound, script
 from voxbus.devkit.demo.console import Style, report
@@ -117,7 +117,7 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         kept = options.directory / f"services-{secrets.token_hex(4)}" if options.keep else None
         counts = {"llm": options.llm_workers}
         stack = await open_things.enter_async_context(Stack(counts=counts, env=environment, directory=kept))
-        bus = await Bus.connect(BusConfig(url=stack.nats_url, name="demo"))
+        bus = await Bus.connect(stack.bus_config("demo"))
         open_things.push_async_callback(bus.close)
         bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
         http = httpx.AsyncClient(base_url=stack.scheduler_url, headers=bearer, trust_env=False)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from voxbus.common import report
-from voxbus.devkit.docs import configuration, events, metrics
+from voxbus.devkit.docs import configuration, events, metrics, trust
 
 
 def _report_schema() -> str:
@@ -19,6 +19,7 @@ DOCUMENTS = {
     "docs/configuration.md": configuration.page,
     "docs/events.md": events.page,
     "docs/metrics.md": metrics.page,
+    "docs/trust.md": trust.page,
     "docs/call-report.schema.json": _report_schema,
 }
 

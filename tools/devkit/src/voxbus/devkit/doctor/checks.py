@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from voxbus.common.agent_files import load_agents
 from voxbus.common.bus import Bus, BusConfig
-from voxbus.common.errors import AgentError, BusUnavailable, SettingsError
+from voxbus.common.errors import AgentError, BusUnavailable, LoginRefused, SettingsError
 from voxbus.common.settings import ServiceSettings, load
 from voxbus.devkit.doctor.findings import Finding
 
@@ -46,6 +46,9 @@ async def nats(config: BusConfig) -> Finding:
     except BusUnavailable:
         remedy = "`voxbus up` brings its own; else start nats-server with JetStream, or set NATS_URL"
         return Finding("NATS", "missing", f"nothing answers at {config.where}", remedy)
+    except LoginRefused as error:
+        remedy = "the operator's key of `voxbus up` is in var/up/keys: start `voxbus doctor` where you started that"
+        return Finding("NATS", "broken", str(error), remedy)
     await bus.close()
     return Finding("NATS", "ok", f"answers at {config.where}")
 
