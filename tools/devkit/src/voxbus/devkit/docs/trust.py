@@ -34,7 +34,7 @@ Each service logs in to NATS with a key of its own, may do what this page says, 
   `voxbus_bus_refused_total`.
 
 The streams are in an account of their own, and so is each login: what JetStream answers goes to the account that asked,
-and never back into a stream. Why that matters: [0011](decisions/0011-an-account-for-each-service.md).
+and never back into a stream. Why that matters: [0013](decisions/0013-an-account-for-each-service.md).
 
 ## What is not stored
 
