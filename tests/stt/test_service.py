@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -13,7 +14,7 @@ from voxbus.common.agents import Agent, Voice
 from voxbus.common.audio import mulaw_encode
 from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.codec import AudioIn, pack, pack_replay
-from voxbus.common.errors import AgentError, ProviderError
+from voxbus.common.errors import AgentError, Conflict, ProviderError
 from voxbus.common.events import Event
 from voxbus.stt.recognizer import Transcript
 from voxbus.stt.service import SttService
@@ -139,7 +140,7 @@ MakeWorker = Callable[..., Awaitable[Worker]]
 
 
 @pytest.fixture
-async def make_worker(nats_url: str) -> AsyncIterator[MakeWorker]:
+async def make_worker(nats_url: str, bus: Bus, sid: str) -> AsyncIterator[MakeWorker]:
     workers: list[Worker] = []
 
     async def make(name: str = "w") -> Worker:
@@ -149,6 +150,8 @@ async def make_worker(nats_url: str) -> AsyncIterator[MakeWorker]:
         return worker
 
     yield make
+    with contextlib.suppress(Conflict):  # who holds a call that goes on waits for a successor
+        await bus.append(ev.Ended(call=sid, reason="caller_hung_up"))
     for worker in workers:
         await worker.service.drain()
         await worker.bus.close()
@@ -262,6 +265,26 @@ async def test_a_job_that_comes_to_another_worker_is_left_to_a_holder_that_is_al
     (utterance,) = await gateway.wait_for(ev.Utterance)
     assert isinstance(utterance, ev.Utterance)
     assert len(await gateway.wait_for(ev.Attached)) == 1
+
+
+async def test_a_worker_that_drains_goes_on_until_another_has_the_call(
+    make_worker: MakeWorker, gateway: Gateway, agent: Agent
+) -> None:
+    leaving = await make_worker("leaving")
+    await gateway.start(agent)
+    await gateway.greet()
+    await gateway.wait_for(ev.Attached)
+    draining = asyncio.create_task(leaving.service.drain())
+    await asyncio.sleep(0.1)
+    gateway.send(SILENCE + SAID + SILENCE)
+    (utterance,) = await gateway.wait_for(ev.Utterance)  # there is nobody else
+    assert isinstance(utterance, ev.Utterance)
+    assert not draining.done()
+    await make_worker("staying")
+    await gateway.wait_for(ev.Attached, 2)
+    async with asyncio.timeout(5):
+        await draining
+    assert len(await gateway.wait_for(ev.Utterance)) == 1
 
 
 async def test_a_stale_holder_is_fenced_off(

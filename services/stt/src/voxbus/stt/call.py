@@ -9,10 +9,10 @@ from collections.abc import Callable
 from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.audio import mulaw_decode, rms_dbfs
-from voxbus.common.bus import Bus, Subscription, not_ended, under
+from voxbus.common.bus import Bus, Subscription, not_ended
 from voxbus.common.codec import AudioIn
-from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, ProviderError
-from voxbus.common.events import Event, Stored
+from voxbus.common.errors import ConditionFailed, Conflict, ProviderError
+from voxbus.common.events import Stored
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter, histogram_ms
@@ -24,18 +24,13 @@ from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
 from voxbus.stt.core_turns import TurnTaker
 from voxbus.stt.incoming import DROPPED, Incoming
+from voxbus.stt.outbox import Outbox
 from voxbus.stt.recognizer import Recognition, Recognizer, Transcript
 from voxbus.stt.ticker import Ticker
 
 log = get_logger(__name__)
 
-TURNS = counter("stt_turns", "Turns of callers that ended, by why.", "ended_by")
 FAILURES = counter("stt_recognition_failures", "Recognitions that failed, by cause.", "cause")
-ENDPOINTING = histogram_ms(
-    "stt_endpointing",
-    "The caller's last speech, or key, to the end of the turn, by why it ended.",
-    "ended_by",
-)
 RECOGNITION = histogram_ms("stt_recognition", "End of a turn to its text.")
 
 #: The longest that a caller's line may be silent (no frames at all) before the call is taken for lost.
@@ -65,6 +60,7 @@ class Call:
         self._state = state
         self._line = FrameLine()
         self._incoming = Incoming(bus, self.sid, self._put, self._line.next_wanted)
+        self._leaving = False
         self._busy_since_s: float | None = None  # there has been a window to take since then
         self._burst_ms = 0  # the longest backlog in that time
         self._taker: TurnTaker | None = None
@@ -75,7 +71,7 @@ class Call:
         self._onset = Onset(rules.speech_end_prob, rules.barge_in_prob_threshold)
         self._recognition: Recognition | None = None
         self._answering: Subscription | None = None
-        self._outbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._outbox = Outbox(bus, self.sid)
         self._finished: asyncio.Queue[tuple[Recognition, bool, float]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._heard_at_s = time.monotonic()
@@ -96,11 +92,15 @@ class Call:
         await self._incoming.start()
 
     def _say_that_we_hold(self, _question: bytes) -> bytes:
-        """To a worker that was given our job: it leaves the call to us."""
-        if self.over.is_set():
+        """To a worker that was given our job: it leaves the call to us, unless we gave it away."""
+        if self.over.is_set() or self._leaving:
             return b""
         self.on_kept()
         return b"%d" % self._holder
+
+    def leave(self) -> None:
+        """The next worker may have it; until one does, we go on."""
+        self._leaving = True
 
     @property
     def superseded(self) -> bool:
@@ -245,7 +245,7 @@ class Call:
                 case _:
                     if isinstance(output, ev.Utterance):
                         self._echo.judged(caller=bool(output.text) or not output.backchannel)
-                    self._outbox.put_nowait(output)
+                    self._outbox.put(output)
 
     def _on_partial(self, text: str) -> None:
         if self.over.is_set() or self._taker is None:
@@ -254,33 +254,9 @@ class Call:
         self._do(self._taker.partial(text))
 
     async def _publish(self) -> None:
-        """One event after another: their order in the log is the order in which they were decided."""
-        while True:
-            event = await self._outbox.get()
-            try:
-                await self._append(event)
-            except ConditionFailed:
-                log.info("somebody else holds the call", call_sid=self.sid)
-                self.over.set()
-                return
-            except Conflict:
-                # An earlier holder decided the same and died before it knew; its event is in the log, ours is void.
-                log.info("decided already", call_sid=self.sid, kind=event.kind)
-                continue
-            if isinstance(event, ev.Utterance) and not event.backchannel:
-                TURNS.labels(event.ended_by).inc()
-                if event.endpoint_ms:
-                    ENDPOINTING.labels(event.ended_by).observe(event.endpoint_ms)
-
-    async def _append(self, event: Event) -> None:
-        while True:
-            try:
-                await self._bus.append(event, only_if=under(self._holder, self.sid))
-            except BusUnavailable as error:
-                # The decision stands, and those after it must not overtake it. The call waits with the bus.
-                log.warning("the bus takes no events", call_sid=self.sid, error=error)
-            else:
-                return
+        await self._outbox.run(self._holder)
+        log.info("somebody else holds the call", call_sid=self.sid)
+        self.over.set()
 
     async def _transcribe(self) -> None:
         """The results of recognitions, in the order in which they were finished."""

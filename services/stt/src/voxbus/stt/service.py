@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
@@ -16,7 +17,7 @@ from voxbus.common.events import Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.common.logs import get_logger
 from voxbus.common.run import background
-from voxbus.common.telemetry import counter, gauge
+from voxbus.common.telemetry import counter, gauge, histogram_ms
 from voxbus.stt.call import Call
 from voxbus.stt.core_poison import is_poison
 from voxbus.stt.core_rules import rules_for
@@ -30,6 +31,8 @@ log = get_logger(__name__)
 CALLS = gauge("stt_calls", "Calls that this worker holds.")
 TAKEN = counter("stt_calls_taken", "Calls that this worker took, by how they left it.", "outcome")
 
+HANDOVER = histogram_ms("stt_handover", "A call given away to its next holder having it.")
+
 _WATCH_S = 0.25
 #: Until a call is in our hands: its log and its frames are read, by many at once after another worker's death.
 _ATTACH_S = 5.0
@@ -37,6 +40,13 @@ _ATTACH_S = 5.0
 _HELD_S = 0.3
 #: After a restart of NATS, workers are back within this.
 _SETTLE_S = 0.5
+
+
+#: Calls that are given away at a time, and how long one of them waits for its taker before the next may go.
+_LEAVING = 2
+_TAKEN_S = 0.5
+#: Of the time that a drain may take: the rest is for what comes after the calls.
+_DRAIN_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class SttService:
         self._vad = VoiceActivity(settings.stt_calls + 8)
         self._ticker = Ticker(self._vad)
         self._calls: dict[Call, Job] = {}
+        self._leaving = asyncio.Semaphore(_LEAVING)
         self._runner = JobRunner(
             bus,
             "stt",
@@ -146,22 +157,36 @@ class SttService:
             await asyncio.wait((over, draining), return_when=asyncio.FIRST_COMPLETED)
             over.cancel()
             draining.cancel()
+            leaving = not call.over.is_set()
+            if leaving:
+                await self._give_away(job, call)
         finally:
-            was_over, superseded = call.over.is_set(), call.superseded
+            superseded = call.superseded
             self._calls.pop(call, None)
             await call.close()
             self._vad.close(call.row)
             CALLS.dec()
         if call.error is not None:
             raise call.error
-        if was_over:
-            # Held by somebody else, the job is theirs: our acknowledgement would end it under their hands.
-            job.lapsed = job.lapsed or superseded
-            TAKEN.labels("superseded" if superseded else "over").inc()
-            return
-        # Mid-turn is as good a moment as any: the next holder hears the whole turn again from the gateway.
-        await job.hand_over()
-        TAKEN.labels("handed_over").inc()
+        # Held by somebody else, the job is theirs: our acknowledgement would end it under their hands.
+        job.lapsed = job.lapsed or superseded
+        TAKEN.labels("handed_over" if leaving else "superseded" if superseded else "over").inc()
+
+    async def _give_away(self, job: Job, call: Call) -> None:
+        """The call is ours until another worker has it: nothing that the caller says falls between the two.
+
+        Mid-turn is as good a moment as any, for the next holder hears the whole turn again from the gateway. A few at a
+        time: whoever takes a call has to catch up with it first, and twenty at once would all be late.
+        """
+        patience_s = self._settings.drain_seconds * _DRAIN_SHARE
+        async with self._leaving:
+            call.leave()
+            given_s = time.monotonic()
+            await job.hand_over()
+            if await _within(call.over.wait(), min(_TAKEN_S, patience_s)):
+                HANDOVER.observe((time.monotonic() - given_s) * 1000)
+                return
+        await _within(call.over.wait(), patience_s)  # nobody takes it yet
 
     async def _watch(self) -> None:
         while True:
@@ -175,3 +200,13 @@ class SttService:
             await self._bus.append(ev.Ended(call=sid, reason="error", detail=detail), only_if=not_ended(sid))
         except (Conflict, ConditionFailed):
             return  # it has ended anyway
+
+
+async def _within(work: Coroutine[Any, Any, object], seconds: float) -> bool:
+    """Whether ``work`` came to its end in that time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        return False
+    return True

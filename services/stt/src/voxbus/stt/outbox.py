@@ -1,0 +1,60 @@
+"""The events of one call to its log, one after another, while the call is ours."""
+
+from __future__ import annotations
+
+import asyncio
+
+from voxbus.common import events as ev
+from voxbus.common.bus import Bus, under
+from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict
+from voxbus.common.events import Event
+from voxbus.common.logs import get_logger
+from voxbus.common.telemetry import counter, histogram_ms
+
+log = get_logger(__name__)
+
+TURNS = counter("stt_turns", "Turns of callers that ended, by why.", "ended_by")
+ENDPOINTING = histogram_ms(
+    "stt_endpointing",
+    "The caller's last speech, or key, to the end of the turn, by why it ended.",
+    "ended_by",
+)
+
+
+class Outbox:
+    """``put`` never waits. The order in the log is the order in which the events were decided."""
+
+    def __init__(self, bus: Bus, sid: str) -> None:
+        self._bus = bus
+        self._sid = sid
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+
+    def put(self, event: Event) -> None:
+        self._events.put_nowait(event)
+
+    async def run(self, holder: int) -> None:
+        """Stores what is put, under ``holder``; returns once somebody else holds the call."""
+        while True:
+            event = await self._events.get()
+            try:
+                await self._store(event, holder)
+            except ConditionFailed:
+                return
+            except Conflict:
+                # An earlier holder decided the same and died before it knew; its event is in the log, ours is void.
+                log.info("decided already", call_sid=self._sid, kind=event.kind)
+                continue
+            if isinstance(event, ev.Utterance) and not event.backchannel:
+                TURNS.labels(event.ended_by).inc()
+                if event.endpoint_ms:
+                    ENDPOINTING.labels(event.ended_by).observe(event.endpoint_ms)
+
+    async def _store(self, event: Event, holder: int) -> None:
+        while True:
+            try:
+                await self._bus.append(event, only_if=under(holder, self._sid))
+            except BusUnavailable as error:
+                # The decision stands, and those after it must not overtake it. The call waits with the bus.
+                log.warning("the bus takes no events", call_sid=self._sid, error=error)
+            else:
+                return
