@@ -443,7 +443,7 @@ async def test_drain_hands_calls_over_and_refuses_new_ones(
     async def nobody(*_: object) -> None:
         return None
 
-    async with new_gateway() as running:
+    async with new_gateway(drain_seconds=4) as running:
         monkeypatch.setattr(running.bus, "ask", nobody)  # other tests have gateways on this bus
         call = running.call()
         await call.begin()

@@ -185,6 +185,44 @@ def test_a_call_that_somebody_ended(line: Line) -> None:
     assert line.due(1, None) == "ended"
 
 
+# Another gateway takes over
+
+
+def test_nobody_is_handed_over_unasked(line: Line) -> None:
+    assert not line.closing.hands_over(10_000, 9_900)
+
+
+@pytest.mark.parametrize(
+    ("now", "silent_since", "expected"),
+    [
+        (1_300, None, False),  # the agent speaks
+        (1_300, 1_200, True),  # it has just stopped
+        (2_000, 1_200, False),  # the caller may be about to answer
+        (6_900, 1_200, False),
+        (7_000, 1_200, True),  # no better moment has come
+        (12_900, None, False),
+        (13_000, None, True),  # there is no more time
+    ],
+)
+def test_a_call_is_handed_over_when_the_agent_has_just_stopped(
+    line: Line, now: float, silent_since: float | None, expected: bool
+) -> None:
+    line.closing.hand_over(1_000, by_ms=13_000)
+    assert line.closing.hands_over(now, silent_since) is expected
+
+
+def test_a_call_is_not_handed_over_while_the_caller_speaks(line: Line) -> None:
+    line.attach()
+    line.closing.hand_over(0, by_ms=20_000)
+    line.now = 100
+    line.log(SPEECH)
+    assert not line.closing.hands_over(200, 0)
+    assert not line.closing.hands_over(11_000, 0)
+    line.now = 11_000
+    line.log(said(2, "hello"))
+    assert line.closing.hands_over(11_100, 0)
+
+
 # /twilio/next
 
 

@@ -84,7 +84,6 @@ class Call:
         self._gone = False
         self._check_at_ms = 0.0
         self._apology: float | None = None  # since when we say that nobody can take the call
-        self._hand_over_by_ms: float | None = None
         self._keys = 0
 
     # From the socket
@@ -194,7 +193,7 @@ class Call:
 
     def hand_over(self, by_ms: float) -> None:
         """The gateway stops: the socket is closed when nobody says anything, or at ``by_ms``."""
-        self._hand_over_by_ms = by_ms
+        self._closing.hand_over(self._now_ms(), by_ms)
 
     def _check(self, now_ms: float) -> None:
         """Whether it is time to leave."""
@@ -204,9 +203,7 @@ class Call:
         reason = self._closing.due(now_ms, silent_since)
         match reason:
             case None:
-                quiet = not self.player.busy and self._closing.may_hand_over(now_ms)
-                by_ms = self._hand_over_by_ms
-                if by_ms is not None and (quiet or now_ms >= by_ms):
+                if self._closing.hands_over(now_ms, None if self.player.busy else silent_since):
                     self._publish(ev.Disconnected(call=self._sid, stream_sid=self.stream_sid, code=1001))
                     self._leave("hand_over")
             case "no_capacity":

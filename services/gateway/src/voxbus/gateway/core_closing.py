@@ -22,7 +22,8 @@ class Limits:
     """ms. ``unheard``: silence after which a hangup waits no longer for what was to be said before it.
 
     ``farewell``: how long after the goodbye was heard the caller may still say something; what they begin to say then
-    is waited for, ``speech`` at most: STT ends turns sooner, this is for one that nobody decides.
+    is waited for, ``speech`` at most: STT ends turns sooner, this is for one that nobody decides. ``breath``: so long
+    nobody answers after the agent has stopped.
     """
 
     attach: float = 3_000
@@ -30,6 +31,7 @@ class Limits:
     farewell: float = 1_000
     speech: float = 15_000
     over_time: float = 30_000
+    breath: float = 400
 
 
 class Closing:
@@ -43,6 +45,8 @@ class Closing:
         self._limits = limits or Limits()
         self._attach_by_ms = now_ms + self._limits.attach
         self._time_limit_ms: float | None = None
+        self._hand_over_from_ms = 0.0
+        self._hand_over_by_ms: float | None = None
         self._held_line = False  # our stream has been the call's
         self._moved_ms = now_ms
         self._speech_ms: float | None = None  # the caller has been speaking since then
@@ -81,9 +85,21 @@ class Closing:
             return "no_capacity"
         return "agent_done" if self._agent_done(now_ms, silent_since_ms) else None
 
-    def may_hand_over(self, now_ms: float) -> bool:
-        """The caller is not in the middle of something: what they say while there is no stream never reaches us."""
-        return not self._caller_speaks(now_ms)
+    def hand_over(self, now_ms: float, by_ms: float) -> None:
+        """The call is to go on elsewhere: in a good moment, or at ``by_ms``."""
+        self._hand_over_from_ms, self._hand_over_by_ms = now_ms, by_ms
+
+    def hands_over(self, now_ms: float, silent_since_ms: float | None) -> bool:
+        """Whether now is the moment. What a caller says while there is no stream reaches nobody, so the best one is
+        when the agent has just stopped: people need longer to answer than the carrier to come back. Where none comes,
+        any moment will do in which nobody speaks."""
+        by_ms = self._hand_over_by_ms
+        if by_ms is None or now_ms >= by_ms:
+            return by_ms is not None
+        if silent_since_ms is None or self._caller_speaks(now_ms):
+            return False
+        just_stopped = now_ms - silent_since_ms <= self._limits.breath
+        return just_stopped or now_ms >= (self._hand_over_from_ms + by_ms) / 2
 
     def _agent_done(self, now_ms: float, silent_since_ms: float | None) -> bool:
         state = self._state
