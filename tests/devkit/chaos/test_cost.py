@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from voxbus.common.events import Attached, Stored
 from voxbus.devkit.chaos.console import report
 from voxbus.devkit.chaos.core_cost import Cost, cost_of
 from voxbus.devkit.chaos.facts import CallFacts, Death, Delivered, Facts
@@ -48,6 +49,15 @@ def test_a_turn_that_begins_while_work_is_missing_counts() -> None:
     assert toll.turns == 1
     ((_, toll),) = cost(two_turns(second_silence=8), death(6.0)).deaths
     assert toll.turns == 0
+
+
+def test_how_long_a_call_had_no_holder() -> None:
+    facts = two_turns()
+    attached = Attached(call=SID, worker="v", nonce="m")
+    log = sorted([*facts.log, Stored(99, BEGAN_S + 11.4, attached)], key=lambda stored: stored.time_s)
+    killed = dataclasses.replace(death(10.5, "stt"), held=(SID,))
+    ((_, toll),) = cost(dataclasses.replace(facts, log=tuple(log)), killed).deaths
+    assert [round(ms) for ms in toll.taken_ms] == [900]
 
 
 def test_a_silence_that_was_over_is_not_the_fault_of_who_dies_then() -> None:

@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="until a successor starts (default %(default)s)",
     )
     parser.add_argument(
+        "--signal",
+        choices=("KILL", "TERM"),
+        default=ours.signal,
+        help="how a process ends: at once, or handing its work over (default %(default)s)",
+    )
+    parser.add_argument(
         "--calm",
         type=float,
         default=ours.calm_s,
@@ -90,6 +96,7 @@ def main(arguments: argparse.Namespace) -> int:
         kill=arguments.kill,
         every_s=arguments.every,
         down_s=arguments.down,
+        signal=arguments.signal,
         calm_s=arguments.calm,
         spoken=arguments.spoken,
         outbound=_outbound(arguments),

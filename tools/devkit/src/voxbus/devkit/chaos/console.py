@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from voxbus.devkit.chaos.core_cost import Cost, Toll
 from voxbus.devkit.chaos.facts import Death
 
 _HEADING = (
-    f"{'at':>7}  {'killed':<12} {'back after':>10}  {'held':>5} {'turns':>6} {'noticed':>8}  "
-    f"{'extra silence':<20} {'dead air':>8}  words"
+    f"{'at':>7}  {'killed':<12} {'back after':>10}  {'calls held, taken over':<24} {'turns':>5} {'noticed':>7}  "
+    f"{'extra silence':<19} {'dead air':>8}  words"
 )
 
 
@@ -24,8 +24,8 @@ def report(cost: Cost, began_s: float) -> Iterator[str]:
     for death, toll in cost.deaths:
         back = f"{death.back_s - death.at_s:.1f} s" if death.back_s else "never"
         yield (
-            f"{death.at_s - began_s:6.1f}s  {death.name:<12} {back:>10}  {len(death.held):>5} {toll.turns:>6} "
-            f"{toll.noticed:>8}  {_extra(toll):<20} {toll.dead_air:>8}  {_words(toll)}"
+            f"{death.at_s - began_s:6.1f}s  {death.name:<12} {back:>10}  {_taken(death, toll):<24} {toll.turns:>5} "
+            f"{toll.noticed:>7}  {_spread(toll.extra_ms):<19} {toll.dead_air:>8}  {_words(toll)}"
         )
     totals = cost.totals
     yield ""
@@ -51,10 +51,13 @@ def report(cost: Cost, began_s: float) -> Iterator[str]:
         yield f"  {what:<40} {count:>5}"
 
 
-def _extra(toll: Toll) -> str:
-    if not toll.extra_ms:
-        return "-"
-    return f"{median(toll.extra_ms):.0f} ms, worst {toll.worst_ms:.0f}"
+def _taken(death: Death, toll: Toll) -> str:
+    return f"{len(death.held)}, {_spread(toll.taken_ms)}" if death.held else ""
+
+
+def _spread(worst_first: Sequence[float]) -> str:
+    """Median and worst."""
+    return f"{median(worst_first):.0f} ms, worst {worst_first[0]:.0f}" if worst_first else "-"
 
 
 def _words(toll: Toll) -> str:

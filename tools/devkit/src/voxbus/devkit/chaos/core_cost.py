@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from voxbus.common.events import EndReason
+from voxbus.common.events import Attached, EndReason
 from voxbus.common.fold import fold
 from voxbus.devkit.chaos.core_turns import Turn, sentence_lengths, turns_of
 from voxbus.devkit.chaos.facts import CallFacts, Death, Facts
@@ -28,6 +28,7 @@ _GOOD_ENDS: Final[tuple[EndReason, ...]] = ("agent_hung_up", "caller_hung_up")
 class Toll:
     """``turns`` were under way, ``noticed`` of them were silent for longer than such a turn is, then or right after it.
     ``extra_ms``: how much longer, one entry each of these, the worst first. ``dead_air``: silences over 2 s.
+    ``taken_ms``: after how long each call that the process held had another holder, the worst first.
 
     Words: see ``Turn``. What two deaths did to one turn is told of both.
     """
@@ -35,6 +36,7 @@ class Toll:
     turns: int
     calls: int
     extra_ms: tuple[float, ...]
+    taken_ms: tuple[float, ...]
     dead_air: int
     lost: int
     twice: int
@@ -101,7 +103,10 @@ def cost_of(facts: Facts) -> Cost:
     calm = [turn for turn in turns if not any(touches(death, turn) for death in facts.deaths)]
     usual = _usual(calm)
     tolls = tuple(
-        (death, _toll(death, [turn for turn in turns if touches(death, turn)], usual))
+        (
+            death,
+            _toll(death, [turn for turn in turns if touches(death, turn)], usual, _taken_ms(death, facts)),
+        )
         for death in facts.deaths
     )
     return Cost(tolls, _totals(facts, turns, calm), tuple(turns))
@@ -118,6 +123,15 @@ def touches(death: Death, turn: Turn) -> bool:
 def _falls_silent(death: Death, turn: Turn) -> bool:
     """Whether the longest silence of the turn was not over yet when it died."""
     return turn.silent_until_s >= death.at_s
+
+
+def _taken_ms(death: Death, facts: Facts) -> tuple[float, ...]:
+    found = []
+    for call in facts.calls:
+        if call.sid in death.held:
+            taken_s = (stored.time_s for stored in call.log if isinstance(stored.event, Attached))
+            found += [1000 * (at_s - death.at_s) for at_s in taken_s if at_s > death.at_s][:1]
+    return tuple(sorted(found, reverse=True))
 
 
 def _usual(calm: Sequence[Turn]) -> Callable[[Turn], float]:
@@ -147,13 +161,16 @@ def _any(_turn: Turn) -> object:
     return None
 
 
-def _toll(death: Death, turns: Sequence[Turn], usual: Callable[[Turn], float]) -> Toll:
+def _toll(
+    death: Death, turns: Sequence[Turn], usual: Callable[[Turn], float], taken_ms: tuple[float, ...]
+) -> Toll:
     silent = [turn for turn in turns if _falls_silent(death, turn)]
     extra = sorted((turn.silence_ms - usual(turn) for turn in silent), reverse=True)
     return Toll(
         len(turns),
         len({turn.sid for turn in turns}),
         tuple(ms for ms in extra if ms > NOTICED_MS),
+        taken_ms,
         sum(turn.silence_ms > DEAD_AIR_MS for turn in silent),
         *_words(turns),
     )

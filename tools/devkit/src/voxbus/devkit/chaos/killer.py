@@ -15,8 +15,8 @@ NATS = "nats"
 
 
 class Killer:
-    """``down_s``: how long a process is gone before its successor is started. ``held(service, pid)``: the calls in a
-    process's hands. ``tell`` is called with each death as it happens.
+    """``number``: the signal. ``down_s``: how long a process is gone before its successor is started.
+    ``held(service, pid)``: the calls in a process's hands. ``tell`` is called with each death as it happens.
 
     The last process of a service that has several is never killed: who has only one left has another problem.
     """
@@ -26,12 +26,14 @@ class Killer:
         stack: Stack,
         schedule: Schedule,
         down_s: float,
+        number: signal.Signals,
         held: Callable[[str, int], tuple[str, ...]],
         tell: Callable[[Death], None],
     ) -> None:
         self._stack = stack
         self._schedule = schedule
         self._down_s = down_s
+        self._number = number
         self._held = held
         self._tell = tell
         self._down: set[str] = set()
@@ -65,9 +67,9 @@ class Killer:
 
     async def _replace(self, death: Death) -> None:
         if death.service == NATS:
-            await self._stack.nats.restart(signal.SIGKILL, self._down_s)
+            await self._stack.nats.restart(self._number, self._down_s)
         else:
-            self._stack.kill(death.name)
+            self._stack.kill(death.name, self._number)
             await self._stack.children[death.name].wait()
             await asyncio.sleep(self._down_s)
             await self._stack.restart(death.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -49,6 +50,7 @@ class Options:
     kill: tuple[str, ...] = ("stt", "llm", "tts", "gateway")
     every_s: float = 5.0
     down_s: float = 1.0
+    signal: str = "KILL"
     calm_s: float = 15.0
     spoken: float = 0.5
     outbound: float = 0.0
@@ -129,6 +131,7 @@ class Run:
             stack,
             Schedule(options.kill, options.every_s, options.seed),
             options.down_s,
+            signal.Signals[f"SIG{options.signal}"],
             holders.held,
             lambda death: print(death_line(death, self._began_s), flush=True),
         )
