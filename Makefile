@@ -28,7 +28,7 @@ doctor: $(SYNCED) ## what is configured, and what is missing
 	$(UV) run --no-sync $(DOTENV) voxbus doctor $(ARGS)
 
 test: $(SYNCED) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
-	$(BIN)/pytest $(or $(ARGS),--numprocesses=auto --maxprocesses=4 --dist=loadfile)
+	$(BIN)/pytest $(or $(ARGS),--numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder)
 	$(if $(ARGS),,UV="$(UV)" .ci/alone)
 
 test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares
