@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voxbus.scheduler import database
@@ -282,3 +286,30 @@ def test_what_is_no_database_is_refused(url: str) -> None:
 )
 def test_the_driver_is_ours(given: str, driver: str) -> None:
     assert database.url_of(given).drivername == driver
+
+
+async def test_cancelled_writes_leave_the_file_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    engine = database.connect(make_url(f"sqlite:///{path}").set(drivername="sqlite+aiosqlite"))
+    await database.migrate(engine)
+    store = Store(engine)
+    await store.queue.open()
+
+    for number in range(300):
+        await store.add(f"call-{number}")
+
+    def write() -> None:
+        other = sqlite3.connect(path, timeout=5, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.close()
+
+    start = time.perf_counter()
+    await store.queue.claim("a", NOW_S, NOW_S + 1)
+    whole_s = time.perf_counter() - start
+    for turn in range(1, 200):
+        writing = asyncio.create_task(store.queue.claim("a", NOW_S, NOW_S + turn))
+        await asyncio.sleep(whole_s * turn / 200)
+        writing.cancel()
+        await asyncio.wait({writing})
+        await asyncio.to_thread(write)
+    await engine.dispose()

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from voxbus.scheduler.core_orders import Order
+from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call, Change, Report
 
 
@@ -25,6 +26,7 @@ class Record:
     report: Report | None
 
 
+@whole
 class Book:
     def __init__(self, engine: AsyncEngine) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)

@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from voxbus.scheduler.core_carrier import EXPIRED, Refused
 from voxbus.scheduler.core_states import MAYBE
 from voxbus.scheduler.store.steps import changed, enter
+from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call, Pace
 
 
+@whole
 class Queue:
     """``account``: whose pace it is; ``claim``: names this scheduler's hold on a call, never used by another."""
 

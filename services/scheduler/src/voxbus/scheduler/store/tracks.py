@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from voxbus.scheduler.core_states import LIVE, MAYBE, State, may
 from voxbus.scheduler.store.steps import changed, enter
+from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call
 
 #: A call that appears so much later than its request is none of that request's.
@@ -17,6 +18,7 @@ _RIVAL_S = 900.0
 BoundBy = Literal["create", "callback", "list"]
 
 
+@whole
 class Tracks:
     def __init__(self, engine: AsyncEngine) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
