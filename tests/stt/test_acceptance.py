@@ -1,7 +1,7 @@
 """What the embedded recognizer keeps and what it refuses, measured with the agents that ship.
 
-The aim is 95 % of in-grammar phrases kept and 5 % of real speech accepted. Reached so far: about 90 % and 10 % (of what
-is accepted, "ten of clubs" sounds much like "ten o'clock" on a telephone). The bounds hold what is reached.
+At least 95 % of in-grammar phrases are kept, at most 5 % of real speech about something else is accepted. The weights
+in plausible.py were fitted with VOICES and with four of the seven recordings; OTHERS are voices that had no part in it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ speech = pytest.importorskip("voxbus.devkit.speech", reason="the devkit speaks f
 ROOT = Path(__file__).parents[2]
 AUDIO = Path(os.environ.get("VOXBUS_TEST_AUDIO", ROOT.parent / "shared" / "audio"))
 VOICES = ("en-us+f3", "en-us+m3", "en-gb-x-rp", "en-us+f5", "en-gb-scotland+m1")
+OTHERS = ("en-us+f2", "en-us+f4", "en-us+m1", "en-us+m5", "en-gb-x-rp+f3")
 
-KEPT = 0.85
-ACCEPTED = 0.12
+KEPT = 0.95
+RIGHT = 0.9
+ACCEPTED = 0.05
 
 Pcm = NDArray[np.int16]
 
@@ -60,27 +62,32 @@ def conditions(audio: Pcm) -> Iterator[Pcm]:
     yield on_the_line(audio, np.random.default_rng(3))
 
 
-def phrases(agents: dict[str, Agent]) -> Iterator[tuple[str, Pcm]]:
-    """(agent, somebody who says it): one for each way into each grammar, whatever else is in it."""
+def phrases(agents: dict[str, Agent], voices: tuple[str, ...]) -> Iterator[tuple[str, str, Pcm]]:
+    """(agent, a phrase, somebody who says it): one for each way into each grammar, whatever else is in it."""
     for name, agent in sorted(agents.items()):
         grammar = jsgf.parse(agent.grammar)
         ways = grammar.rules[grammar.public]
         assert isinstance(ways, jsgf.Alt)
         for way in ways.options:
             rng = random.Random(f"{name} {way}")
-            said = speech.speak(
-                grammar.sample(way, rng), voice=rng.choice(VOICES), rate=rng.randrange(150, 190, 10)
-            )
-            yield name, said.audio
+            phrase = grammar.sample(way, rng)
+            said = speech.speak(phrase, voice=rng.choice(voices), rate=rng.randrange(150, 190, 10))
+            yield name, phrase, said.audio
 
 
-def test_phrases_of_the_grammars_are_kept(decoder: SphinxDecoder, agents: dict[str, Agent]) -> None:
-    kept = [
-        bool(decoder.recognize(name, line)[0])
-        for name, audio in phrases(agents)
+@pytest.mark.parametrize("voices", [VOICES, OTHERS], ids=["fitted", "others"])
+def test_phrases_of_the_grammars_are_kept(
+    decoder: SphinxDecoder, agents: dict[str, Agent], voices: tuple[str, ...]
+) -> None:
+    heard = [
+        (decoder.recognize(name, line)[0], phrase)
+        for name, phrase, audio in phrases(agents, voices)
         for line in conditions(audio)
     ]
-    assert np.mean(kept) >= KEPT
+    kept = [(text, phrase) for text, phrase in heard if text]
+    right = np.mean([text == phrase for text, phrase in kept])
+    assert len(kept) / len(heard) >= KEPT, f"{len(kept)} of {len(heard)}"
+    assert right >= RIGHT
 
 
 def test_real_speech_about_something_else_is_refused(
@@ -94,4 +101,4 @@ def test_real_speech_about_something_else_is_refused(
         said = speech.load(file)
         for name in agents:
             accepted += [bool(decoder.recognize(name, line)[0]) for line in conditions(said.audio)]
-    assert np.mean(accepted) <= ACCEPTED
+    assert np.mean(accepted) <= ACCEPTED, f"{sum(accepted)} of {len(accepted)}"

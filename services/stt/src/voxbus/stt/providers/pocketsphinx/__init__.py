@@ -5,7 +5,9 @@ pool       recognition processes (the library holds the interpreter's lock while
 process    one of them, seen from the worker
 child      one of them, from the inside
 decoder    grammar, search, rejection of what is not in the grammar
-graph      the grammar as the state graph that is searched, with a way out for everything else
+phones     a second look: the phones of the phrase, and any phones
+plausible  how sure it is that the phrase was said
+graph      what is searched, as graphs of states
 model      the wheel's 16 kHz acoustic model, made to fit a telephone line
 wire       what crosses the pipes
 """

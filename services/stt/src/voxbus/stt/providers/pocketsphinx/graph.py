@@ -1,47 +1,38 @@
-"""The grammar as the state graph that is searched, with a way out for everything else.
+"""What is searched, as graphs of states: the phrases of a grammar; one string of phones; any phones.
 
-Beside the phrases of the grammar there is a second way from start to end: any sequence of phones. What is not in the
-grammar fits it better than any phrase, and the search comes out there: that is how a phrase is rejected.
+    phrases    start ---[the grammar]--- end
+    string     start ---K---AE---T--- end         and beside it, leading nowhere: start --- any phones, again and again
+    anything   start ---[any phones, again and again]--- end
 
-             +--- the phrases of the grammar ---+
-    start ---+                                  +--- end
-             +--- any phones, again and again --+
+The library scores each moment relative to the best sound among those that the search holds possible. That the string is
+searched beside all phones makes its scores comparable with those of ``anything``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from voxbus.common import jsgf
 
-#: The phones of the CMU dictionary.
-PHONES: Final = (
-    *(
-        "AA",
-        "AE",
-        "AH",
-        "AO",
-        "AW",
-        "AY",
-        "B",
-        "CH",
-        "D",
-        "DH",
-        "EH",
-        "ER",
-        "EY",
-        "F",
-        "G",
-        "HH",
-        "IH",
-        "IY",
-        "JH",
-        "K",
-    ),
-    *("L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"),
+#: The phones of the CMU dictionary, in groups that sound alike on a telephone.
+ALIKE: Final = (
+    ("AA", "AH", "AO", "AW", "AY", "OW", "OY"),
+    ("AE", "EH", "EY"),
+    ("IH", "IY", "Y"),
+    ("ER", "L", "R", "UH", "UW", "W"),
+    ("B", "D", "DH", "G", "V"),
+    ("K", "P", "T"),
+    ("CH", "JH", "SH", "ZH"),
+    ("F", "HH", "S", "TH", "Z"),
+    ("M", "N", "NG"),
 )
-#: A phone as a word of its own; no word of a grammar begins so.
-MARK: Final = "++"
+PHONES: Final = tuple(phone for group in ALIKE for phone in group)
+
+SILENCE: Final = "<sil>"
+
+#: All phones are equally likely, and silence is one of them.
+_ANY: Final = 1 / (len(PHONES) + 1)
 
 #: (from, to, probability) or (from, to, probability, word)
 Arc = tuple[int, int, float] | tuple[int, int, float, str]
@@ -51,11 +42,11 @@ class _Builder:
     def __init__(self, grammar: jsgf.Grammar) -> None:
         self._grammar = grammar
         self.arcs: list[Arc] = []
-        self.states = 2
+        self._states = 2
 
-    def state(self) -> int:
-        self.states += 1
-        return self.states - 1
+    def _state(self) -> int:
+        self._states += 1
+        return self._states - 1
 
     def add(self, node: jsgf.Node, start: int, end: int) -> None:
         match node:
@@ -73,17 +64,30 @@ class _Builder:
         if not parts:
             self.arcs.append((start, end, 1.0))
         for position, part in enumerate(parts):
-            after = end if position == len(parts) - 1 else self.state()
+            after = end if position == len(parts) - 1 else self._state()
             self.add(part, start, after)
             start = after
 
 
-def build(grammar: jsgf.Grammar, *, garbage: float, phone: float) -> list[Arc]:
-    """Arcs from state 0 to state 1. ``garbage``: the price of the way out; ``phone``: of each phone on it."""
+def phrases(grammar: jsgf.Grammar) -> list[Arc]:
+    """From state 0 to state 1."""
     builder = _Builder(grammar)
     builder.add(grammar.rules[grammar.public], 0, 1)
-    loop = builder.state()
-    arcs = builder.arcs
-    arcs += [(0, loop, garbage), (loop, 1, 1.0)]
-    arcs += [(loop, loop, phone, f"{MARK}{name}") for name in PHONES]
-    return arcs
+    return builder.arcs
+
+
+def string(phones: Sequence[str]) -> list[Arc]:
+    """From state 0 to state ``len(phones)``; each phone is a word."""
+    arcs: list[Arc] = [(at, at + 1, 1.0, phone) for at, phone in enumerate(phones)]
+    pauses: list[Arc] = [(at, at, _ANY, SILENCE) for at in range(len(phones) + 1)]
+    beside = len(phones) + 1
+    return [*arcs, *pauses, (0, beside, 1.0), *_loop(beside)]
+
+
+def anything() -> list[Arc]:
+    """From state 0 to state 1; each phone is a word."""
+    return [(0, 2, 1.0), (2, 1, 1.0), *_loop(2)]
+
+
+def _loop(state: int) -> list[Arc]:
+    return [(state, state, _ANY, sound) for sound in (*PHONES, SILENCE)]
