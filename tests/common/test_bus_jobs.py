@@ -245,25 +245,6 @@ async def test_an_undecodable_job_is_ended(bus: Bus, worker: MakeWorker, sid: st
     assert await unacked(bus) == 0
 
 
-async def test_nobody_asks_for_jobs_before_those_who_hold_some_are_back(
-    nats_server: NatsServer, bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
-) -> None:
-    workers = [await worker(20, hold=True), await worker(20, hold=True)]
-    for one in workers:
-        one.runner.settle_s = 2.0  # the first may be back long before the last
-    await start_call(bus, new_sid(), agent)
-    await until(lambda: bool(workers[0].jobs or workers[1].jobs))
-    # In a thread: a loop that is held up asks once more before it notices that the server is gone.
-    await asyncio.to_thread(nats_server.stop)
-    await until(lambda: not any(one.bus.connected for one in workers))
-    await asyncio.to_thread(nats_server.start)
-    await until(lambda: all(one.bus.connected for one in workers))
-    back_s = time.monotonic()
-    await start_call(bus, new_sid(), agent)
-    await until(lambda: len(workers[0].jobs) + len(workers[1].jobs) >= 2)
-    assert time.monotonic() - back_s > 0.3
-
-
 async def test_jobs_come_through_a_restart_of_the_server(
     nats_server: NatsServer, bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
 ) -> None:
