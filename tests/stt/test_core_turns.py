@@ -454,6 +454,25 @@ def test_what_an_earlier_holder_decided_is_not_decided_again() -> None:
     assert line.outputs == []
 
 
+def test_the_end_of_what_was_decided_is_not_heard_as_something_new() -> None:
+    line = Line().greeted()
+    start_ms = line.now_ms
+    line.speech(960, "yes").silence(640)
+    # Another detector, that begins in the middle of the word, hears its end a little later.
+    line.taken_over().replay(start_ms + 640)
+    line.speech(480).silence(640)
+    assert line.outputs == []
+    line.speech(960, "no").silence(640)
+    assert [u.text for u in line.utterances] == ["yes no"]
+
+
+def test_speech_that_goes_on_where_the_replay_begins_is_heard() -> None:
+    line = Line().greeted()
+    line.speech(960, "yes").silence(640)
+    line.taken_over().speech(640, "and no").silence(640)
+    assert [u.text for u in line.utterances] == ["yes and no"]
+
+
 def test_a_backchannel_is_not_heard_again_by_the_next_holder() -> None:
     line = Line().agent_says(1, "Long.", "Longer.", "Longest.").silence(320)
     line.speech(320, "mm-hm").silence(640)

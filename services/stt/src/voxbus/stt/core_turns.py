@@ -90,6 +90,8 @@ class TurnTaker:
             self._silence.broken(window.end_ms)
             self.utterances.audible(window.turn)
         if window.end_ms <= self._after_ms:
+            # Our detector may hear the last word end later than that of the holder who decided. It is no new one.
+            self._pausing = 0 if window.probability >= self._rules.speech_end_prob else None
             return []
         if self._state.to_machine:
             return self._listen_to_machine(window)
