@@ -134,6 +134,32 @@ async def test_a_late_recognizer_gets_the_unfinished_turn_again(
     assert frames[0].media_ms == 700  # 300 ms before the end of what is in the log
 
 
+async def test_what_stt_has_found_nothing_in_is_not_kept(
+    gateway: Running, bus: Bus, workers: Callable[[str], Workers]
+) -> None:
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    for _ in range(60):
+        await call.media(FRAME)
+
+    async def kept() -> list[AudioIn]:
+        frames: list[AudioIn] = []
+        await bus.audio.request_many(
+            subjects.audio_replay(call.sid), lambda data: frames.extend(unpack_replay(data))
+        )
+        return frames
+
+    async with asyncio.timeout(5):
+        while len(await kept()) != 60:
+            await asyncio.sleep(0.01)
+        bus.audio.publish(subjects.audio_heard(call.sid), b"nonsense")
+        bus.audio.publish(subjects.audio_heard(call.sid), b"1000")
+        while len(frames := await kept()) != 25:
+            await asyncio.sleep(0.01)
+    assert frames[0].media_ms == 700
+
+
 async def test_barge_in_clears_and_says_what_was_heard(
     gateway: Running, workers: Callable[[str], Workers]
 ) -> None:

@@ -473,6 +473,28 @@ def test_speech_that_goes_on_where_the_replay_begins_is_heard() -> None:
     assert [u.text for u in line.utterances] == ["yes and no"]
 
 
+def test_what_nobody_has_to_hear_again() -> None:
+    line = Line(dtmf=Dtmf(length=0)).greeted()
+    assert line.taker.idle_since_ms == line.now_ms
+    line.speech(640)
+    assert line.taker.idle_since_ms is None
+    line.deaf = True
+    line.silence(640)
+    assert line.taker.idle_since_ms is None, "its words are being read"
+    line.take(line.taker.transcript("yes", 0.9, 20.0))
+    assert line.taker.idle_since_ms == line.now_ms
+    line.take(line.taker.digit("1", line.now_ms))
+    assert line.taker.idle_since_ms is None, "it waits for another key"
+
+
+def test_who_takes_over_does_not_know_how_long_both_have_been_silent() -> None:
+    line = Line().greeted().speech(640, "yes").silence(640)
+    line.agent_says(2, "Fine.").silence(5000).agent_heard(2, 1)
+    line.silence(1000).taken_over()
+    assert line.silence(6900).utterances == []
+    assert [u.ended_by for u in line.silence(200).utterances] == ["no_input"]
+
+
 def test_a_backchannel_is_not_heard_again_by_the_next_holder() -> None:
     line = Line().agent_says(1, "Long.", "Longer.", "Longest.").silence(320)
     line.speech(320, "mm-hm").silence(640)

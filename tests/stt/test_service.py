@@ -225,6 +225,26 @@ async def test_frames_that_nobody_has_any_more_are_counted(
     assert utterance.dropped_frames == 10
 
 
+async def test_the_gateway_is_told_what_it_may_forget(
+    make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
+) -> None:
+    told: list[int] = []
+    await bus.audio.subscribe(subjects.audio_heard(sid), lambda data: told.append(int(data)))
+    await make_worker()
+    await gateway.start(agent)
+    await gateway.greet()
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE + SILENCE)
+    async with asyncio.timeout(5):
+        while not told:
+            await asyncio.sleep(0.01)
+    assert 1900 <= told[-1] <= 2000
+    gateway.send(SAID)
+    await gateway.wait_for(ev.SpeechStarted)
+    await asyncio.sleep(0.6)
+    assert told[-1] <= 2100, "somebody speaks since then"
+
+
 async def test_a_call_that_is_handed_over_in_mid_turn_loses_no_word(
     make_worker: MakeWorker, gateway: Gateway, agent: Agent
 ) -> None:

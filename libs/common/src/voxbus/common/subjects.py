@@ -138,6 +138,10 @@ def audio_replay(sid: str = "*") -> str:
     return f"call.{sid}.audio.replay"
 
 
+def audio_heard(sid: str = "*") -> str:
+    return f"call.{sid}.audio.heard"
+
+
 def audio_wanted(sid: str = "*") -> str:
     return f"call.{sid}.audio.wanted"
 

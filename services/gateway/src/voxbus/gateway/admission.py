@@ -97,10 +97,16 @@ class Admitted:
     async def _serve(self, sid: str) -> None:
         await self._hold(self._bus.audio.serve(subjects.audio_replay(sid), self._replay))
         await self._hold(self._bus.audio.answer(subjects.audio_wanted(sid), self._wanted))
+        await self._hold(self._bus.audio.subscribe(subjects.audio_heard(sid), self._on_heard))
 
     def _on_audio(self, data: bytes) -> None:
         if self._call is not None:  # before that nobody has been asked to speak
             self._call.on_audio(data)
+
+    def _on_heard(self, data: bytes) -> None:
+        """The STT worker has heard nothing up to this media time (ms) that is not in the log."""
+        if self._call is not None and data.isdigit():
+            self._call.ring.turn_ended(int(data))
 
     def _wanted(self, question: bytes) -> bytes | None:
         return self._call.wanted(question) if self._call is not None else None

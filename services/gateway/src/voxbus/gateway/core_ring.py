@@ -31,7 +31,7 @@ class ReplayRing:
         self._messages.append(message)
 
     def turn_ended(self, end_media_ms: int) -> None:
-        """What was said up to here is in the log: nobody needs its audio again."""
+        """What was said up to here is in the log, or was nothing: nobody needs its audio again."""
         keep_from = end_media_ms - PREROLL_MS
         while self._media_ms and self._media_ms[0] < keep_from:
             self._media_ms.popleft()

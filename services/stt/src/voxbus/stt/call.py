@@ -35,6 +35,8 @@ RECOGNITION = histogram_ms("stt_recognition", "End of a turn to its text.")
 
 #: The longest that a caller's line may be silent (no frames at all) before the call is taken for lost.
 LINE_LOST_S = 15.0
+#: How often the gateway is told of audio in which nothing was said.
+TELL_MS = 1000
 
 
 class Call:
@@ -61,6 +63,7 @@ class Call:
         self._line = FrameLine()
         self._incoming = Incoming(bus, self.sid, self._put, self._line.next_wanted)
         self._leaving = False
+        self._told_ms = 0
         self._busy_since_s: float | None = None  # there has been a window to take since then
         self._burst_ms = 0  # the longest backlog in that time
         self._taker: TurnTaker | None = None
@@ -143,7 +146,8 @@ class Call:
             self._do(self._taker.digit(event.digit, event.media_ms))
 
     async def watch(self) -> None:
-        """Called now and then: a line without any frames does not stay forever."""
+        """Called now and then: tells the gateway what nobody needs again, and ends a line without any frames."""
+        self._say_what_was_heard()
         if self.over.is_set() or time.monotonic() - self._heard_at_s < LINE_LOST_S:
             return
         reason: ev.EndReason = "connection_lost"
@@ -157,6 +161,15 @@ class Call:
             await self._bus.append(ev.Ended(call=self.sid, reason=reason), only_if=not_ended(self.sid))
         except (Conflict, ConditionFailed):
             self.over.set()
+
+    def _say_what_was_heard(self) -> None:
+        """A successor has to hear again only what the gateway keeps: the less, the sooner it is there."""
+        if self._taker is None or self.over.is_set() or not self._outbox.empty:
+            return  # what is decided and not in the log, a successor would have to decide again
+        heard_ms = self._taker.idle_since_ms
+        if heard_ms is not None and heard_ms >= self._told_ms + TELL_MS:
+            self._told_ms = heard_ms
+            self._bus.audio.publish(subjects.audio_heard(self.sid), b"%d" % heard_ms)
 
     # -- audio -------------------------------------------------------------------------------------------------
 

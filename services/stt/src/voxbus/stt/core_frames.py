@@ -9,7 +9,7 @@ from collections import deque
 
 from voxbus.common.codec import AudioIn
 from voxbus.stt.core_speech import WINDOW_MS
-from voxbus.stt.core_turns import PRE_ROLL_MS
+from voxbus.stt.core_timing import PRE_ROLL_MS
 
 BYTES_PER_MS = 8
 WINDOW_BYTES = WINDOW_MS * BYTES_PER_MS

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voxbus.common.events import EndedBy
+
 WINDOW_MS = 32
 #: Less voice than this is a click on the line, nothing that anybody said.
 MIN_VOICED_MS = 3 * WINDOW_MS
@@ -61,6 +63,15 @@ class Speech:
 
     def silence_ms(self, now_ms: int) -> int:
         return 0 if self.silence_from_ms is None else now_ms - self.silence_from_ms
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A speech that is over, and whose words are being read."""
+
+    speech: Speech
+    ended_by: EndedBy
+    endpoint_ms: int
 
 
 class StrongRun:

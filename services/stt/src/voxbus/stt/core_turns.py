@@ -19,7 +19,6 @@ as the next attempt. While the agent is audible only strong and sustained speech
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from voxbus.common import events as ev
 from voxbus.common.fold import CallState
@@ -28,30 +27,18 @@ from voxbus.stt.core_machine import MachineWatch
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_silence import Silence
-from voxbus.stt.core_speech import MIN_VOICED_MS, WINDOW_MS, Speech, StrongRun, Window
+from voxbus.stt.core_speech import MIN_VOICED_MS, WINDOW_MS, Finished, Speech, StrongRun, Window
+from voxbus.stt.core_timing import (
+    ECHO_TAIL_MS,
+    LOOK_AFTER_MS,
+    MEANT_AFTER_MS,
+    PAUSE_MS,
+    PRE_ROLL_MS,
+    TONE_AFTER_MS,
+    TONE_BEFORE_MS,
+)
 from voxbus.stt.core_utterances import Recognized, Utterances
 from voxbus.stt.core_words import is_backchannel, is_meant
-
-#: Recognition begins this long before the first voiced window: the detector needs a moment, first consonants do not.
-PRE_ROLL_MS = 300
-#: After so much silence the caller may be done: time to read the words before the turn ends.
-LOOK_AFTER_MS = 160
-#: Speech over the agent that lasts this long was meant, whatever it said.
-MEANT_AFTER_MS = 700
-#: The agent's voice comes back from the far end so long after it was audible; until then only strong speech counts.
-ECHO_TAIL_MS = 350
-#: The tone of a key may be heard so long before its message, and after it.
-TONE_BEFORE_MS = 500
-TONE_AFTER_MS = 250
-#: So much silence after a turn that was cut for its length is a pause.
-PAUSE_MS = 96
-
-
-@dataclass(frozen=True)
-class _Finished:
-    speech: Speech
-    ended_by: ev.EndedBy
-    endpoint_ms: int
 
 
 class TurnTaker:
@@ -70,20 +57,32 @@ class TurnTaker:
         self._after_ms = self._now_ms = max(decided, default=0)
         self._audible_until_ms = -ECHO_TAIL_MS
         self._speech: Speech | None = None
-        self._finished: deque[_Finished] = deque()
+        self._finished: deque[Finished] = deque()
         self._strong = StrongRun(rules.barge_in_prob_threshold, rules.barge_in_consecutive_frames)
         self._digits = Digits(rules.dtmf)
         self._tone_until_ms = -1
+        self._begun = False
         self._pausing: int | None = None  # after a forced end: ms of silence so far
         self.utterances = Utterances(call, holder, state)
         self._silence = Silence(rules, state, self.utterances, self._after_ms)
         self._machine = MachineWatch(state)
         self._missed = deque(key for key in state.digits if key.media_ms > self._after_ms)
 
+    @property
+    def idle_since_ms(self) -> int | None:
+        """Nothing of the audio so far will be wanted again, up to this; None = something is under way."""
+        busy = self._speech is not None or self._finished or self._digits or self._missed
+        waiting = self._pausing is not None or self.utterances.unfinished or self._state.to_machine
+        return None if busy or waiting else self._now_ms
+
     # -- what comes in -----------------------------------------------------------------------------------------
 
     def window(self, window: Window, call_s: float = 0.0) -> list[Output]:
         """One window of audio, in order. ``call_s``: how long the call has lasted."""
+        if not self._begun:
+            # Whether the agent spoke before that is not known: its silence counts from here.
+            self._begun = True
+            self._silence.broken(window.start_ms)
         self._now_ms = window.end_ms
         if window.turn:
             self._audible_until_ms = window.end_ms
@@ -230,7 +229,7 @@ class TurnTaker:
         if speech.voiced_ms < MIN_VOICED_MS:
             return [CancelRecognition()]
         endpoint_ms = self._now_ms - speech.end_ms
-        self._finished.append(_Finished(speech, ended_by, endpoint_ms))
+        self._finished.append(Finished(speech, ended_by, endpoint_ms))
         return [FinishRecognition(speech.looked)]
 
     def _wait_for_a_pause(self, window: Window) -> None:

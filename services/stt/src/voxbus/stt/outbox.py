@@ -28,8 +28,15 @@ class Outbox:
         self._bus = bus
         self._sid = sid
         self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._unstored = 0
+
+    @property
+    def empty(self) -> bool:
+        """Everything that was decided is in the log."""
+        return self._unstored == 0
 
     def put(self, event: Event) -> None:
+        self._unstored += 1
         self._events.put_nowait(event)
 
     async def run(self, holder: int) -> None:
@@ -37,24 +44,25 @@ class Outbox:
         while True:
             event = await self._events.get()
             try:
-                await self._store(event, holder)
+                stored = await self._store(event, holder)
             except ConditionFailed:
                 return
-            except Conflict:
-                # An earlier holder decided the same and died before it knew; its event is in the log, ours is void.
-                log.info("decided already", call_sid=self._sid, kind=event.kind)
-                continue
-            if isinstance(event, ev.Utterance) and not event.backchannel:
+            self._unstored -= 1
+            if stored and isinstance(event, ev.Utterance) and not event.backchannel:
                 TURNS.labels(event.ended_by).inc()
                 if event.endpoint_ms:
                     ENDPOINTING.labels(event.ended_by).observe(event.endpoint_ms)
 
-    async def _store(self, event: Event, holder: int) -> None:
+    async def _store(self, event: Event, holder: int) -> bool:
         while True:
             try:
                 await self._bus.append(event, only_if=under(holder, self._sid))
+            except Conflict:
+                # An earlier holder decided the same and died before it knew; its event is in the log, ours is void.
+                log.info("decided already", call_sid=self._sid, kind=event.kind)
+                return False
             except BusUnavailable as error:
                 # The decision stands, and those after it must not overtake it. The call waits with the bus.
                 log.warning("the bus takes no events", call_sid=self._sid, error=error)
             else:
-                return
+                return True

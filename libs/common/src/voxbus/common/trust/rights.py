@@ -48,6 +48,7 @@ LINKS: Final = (
     Link(s.audio_in(), "gateway", ("stt",)),
     Link(s.audio_out(), "tts", ("gateway",)),
     Link(s.audio_replay(), "stt", ("gateway",), "question with many answers"),
+    Link(s.audio_heard(), "stt", ("gateway",)),
     Link(s.audio_wanted(), "tts", ("gateway",), "question"),
     Link(s.GATEWAYS, "gateway", ("gateway",), "question"),
     Link(s.holder(), "stt", ("stt",), "question"),

@@ -1,0 +1,48 @@
+"""What a worker decided, on its way to the log."""
+
+from __future__ import annotations
+
+import asyncio
+
+from voxbus.common import events as ev
+from voxbus.common.bus import Bus
+from voxbus.stt.outbox import Outbox
+
+
+def _utterance(sid: str, holder: int, turn: int) -> ev.Utterance:
+    return ev.Utterance(
+        call=sid,
+        holder=holder,
+        turn=turn,
+        text="yes",
+        start_media_ms=0,
+        end_media_ms=500,
+        ended_by="silence",
+    )
+
+
+async def test_it_is_empty_once_everything_is_in_the_log(bus: Bus, sid: str) -> None:
+    holder = await bus.append(ev.Attached(call=sid, worker="w", nonce="n"))
+    await bus.append(_utterance(sid, holder, 2))  # by somebody before us
+    outbox = Outbox(bus, sid)
+    assert outbox.empty
+    for turn in (2, 3):
+        outbox.put(_utterance(sid, holder, turn))
+    assert not outbox.empty
+    running = asyncio.create_task(outbox.run(holder))
+    async with asyncio.timeout(5):
+        while not outbox.empty:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    turns = [one.event.turn for one in await bus.read_log(sid) if isinstance(one.event, ev.Utterance)]
+    assert turns == [2, 3]
+
+
+async def test_what_the_log_did_not_take_is_still_in_it(bus: Bus, sid: str) -> None:
+    holder = await bus.append(ev.Attached(call=sid, worker="w", nonce="n"))
+    await bus.append(ev.Attached(call=sid, worker="other", nonce="m"))
+    outbox = Outbox(bus, sid)
+    outbox.put(_utterance(sid, holder, 2))
+    async with asyncio.timeout(5):
+        await outbox.run(holder)
+    assert not outbox.empty
