@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
+from voxbus.common.look import base_css
+
 PAGE: Final = "phone.html"
 
 #: Nothing from elsewhere, nothing inline, no frame around it, and of the machine's devices the microphone only.
@@ -33,12 +35,11 @@ class Asset:
 
 def load() -> dict[str, Asset]:
     """Every file of the page by its name."""
-    found = {}
-    for entry in files(__package__).joinpath("assets").iterdir():
-        suffix = entry.name.rpartition(".")[2]
-        if suffix in _TYPES:
-            content = entry.read_bytes()
-            found[entry.name] = Asset(
-                content, f"{_TYPES[suffix]}; charset=utf-8", f'"{hashlib.sha256(content).hexdigest()[:24]}"'
-            )
-    return found
+    contents = {entry.name: entry.read_bytes() for entry in files(__package__).joinpath("assets").iterdir()}
+    contents["base.css"] = base_css().encode()
+    return {name: _asset(name, content) for name, content in contents.items()}
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    media_type = _TYPES[name.rpartition(".")[2]]
+    return Asset(content, f"{media_type}; charset=utf-8", f'"{hashlib.sha256(content).hexdigest()[:24]}"')

@@ -13,6 +13,7 @@ import json
 import re
 from importlib.resources import files
 
+from voxbus.common.look import base_css
 from voxbus.devkit.demo.recording import Recording, envelope
 from voxbus.devkit.demo.summary import Summary
 
@@ -24,7 +25,7 @@ _SCRIPTS = ("data.js", "player.js", "timeline.js", "story.js", "report.js")
 
 def render(summary: Summary, recording: Recording, wav: bytes) -> str:
     """``wav`` is the file as it was written: what the page plays is what the carrier recorded."""
-    style = _part("style.css")
+    style = base_css() + _part("style.css")
     script = "\n".join(_part(name) for name in _SCRIPTS)
     data = {
         "summary": summary.as_json(),
