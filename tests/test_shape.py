@@ -20,7 +20,6 @@ MAX_LINES = 300
 #: Longer files, and why each is one thing. Take an entry out as soon as it can go.
 LONGER = {
     "libs/common/src/voxbus/common/events.py": "one small class a kind, read as the table that it is",
-    "libs/common/src/voxbus/common/fold.py": "one handler a kind, held together by the rules at its top",
 }
 
 #: What a core must not reach for: the loop, the bus, the network, files, the clock, the environment, chance.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from voxbus.common import events as ev
 from voxbus.common.agents import Voice
-from voxbus.common.fold import SentenceState, TurnState
 from voxbus.common.latency import Latency, latency_of
+from voxbus.common.turns import SentenceState, TurnState
 
 SID = "CA" + "0" * 32
 SAID = ev.Utterance(

@@ -18,80 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from voxbus.common import events as ev
 from voxbus.common.events import Event, Stored
-
-Verdict = Literal["heard", "cut", "unheard", "assumed"]
+from voxbus.common.turns import SentenceState, TurnState
 
 #: Events that carry the ``holder`` they were published under.
 _BY_HOLDER = (ev.SpeechStarted, ev.BargeIn, ev.Utterance, ev.UtteranceConfirmed, ev.UtteranceWithdrawn)
 #: Events that carry the ``stream_sid`` they belong to.
 _BY_STREAM = (ev.Heard, ev.Paused, ev.Continued, ev.Interrupted, ev.Dtmf, ev.Disconnected)
 _AFTER_END = (ev.Status, ev.ReportDelivered, ev.ReportLost)
-
-
-@dataclass
-class SentenceState:
-    """``verdict`` None: still to be played, or being played. ``heard_text`` is what the caller heard of it."""
-
-    event: ev.Sentence
-    time_s: float
-    verdict: Verdict | None = None
-    heard_text: str = ""
-    heard: ev.Heard | None = None
-
-    @property
-    def unheard_text(self) -> str:
-        """What of it the caller has not heard. The two texts may differ in spaces, so words decide."""
-        return " ".join(self.event.text.split()[len(self.heard_text.split()) :])
-
-
-@dataclass
-class TurnState:
-    """One turn, in its latest attempt. ``time_s``: when its utterance, else its first sentence, was stored."""
-
-    number: int
-    attempt: int = 0
-    time_s: float = 0.0
-    utterance: ev.Utterance | None = None
-    confirmed: bool = True
-    withdrawn: bool = False
-    sentences: dict[int, SentenceState] = field(default_factory=dict)
-    reply_ended: ev.ReplyEnded | None = None
-    interrupted: ev.Interrupted | None = None
-    tools_called: dict[int, ev.ToolCalled] = field(default_factory=dict)
-    tools_returned: dict[int, ev.ToolReturned] = field(default_factory=dict)
-
-    @property
-    def heard_text(self) -> str:
-        """What of the reply the caller heard."""
-        parts = (s.heard_text for _, s in sorted(self.sentences.items()))
-        return " ".join(part for part in parts if part)
-
-    @property
-    def for_machine(self) -> bool:
-        """What is said in it is for a machine that answered."""
-        return self.utterance is not None and self.utterance.ended_by == "machine"
-
-    @property
-    def replied(self) -> bool:
-        """Nothing more will be said in this turn: it ended, or was cut, or withdrawn."""
-        return self.withdrawn or self.interrupted is not None or self.reply_ended is not None
-
-    @property
-    def played(self) -> bool:
-        """The reply ended and every sentence of it has its verdict."""
-        if self.withdrawn or self.interrupted is not None:
-            return True
-        return self.reply_ended is not None and all(s.verdict for s in self.sentences.values())
-
-    def unplayed(self) -> list[SentenceState]:
-        """Sentences that a caller has still to hear, in order."""
-        if self.withdrawn or self.interrupted is not None:
-            return []
-        return [s for _, s in sorted(self.sentences.items()) if s.verdict is None]
 
 
 @dataclass
@@ -213,13 +149,11 @@ class CallState:
                 self.digits.append(event)
             case ev.Status():
                 self._take_status(event)
+            case ev.HangupRequested() | ev.TransferRequested() if self._is_over(event.turn):
+                return False
             case ev.HangupRequested():
-                if self._is_over(event.turn):
-                    return False
                 self.hangup = event
             case ev.TransferRequested():
-                if self._is_over(event.turn):
-                    return False
                 self.transfer = event
             case ev.Disconnected():
                 self.disconnected = event
@@ -269,10 +203,7 @@ class CallState:
         """A final utterance: it is the caller's turn that counts now; what was said before it has been heard."""
         self.latest_turn = max(self.latest_turn, turn)
         self.paused = None
-        if self.hangup is not None and self.hangup.turn < turn:
-            self.hangup = None
-        if self.transfer is not None and self.transfer.turn < turn:
-            self.transfer = None
+        self._go_on(range(turn))
         for number, state in self.turns.items():
             if number < turn:
                 for sentence in state.unplayed():
@@ -283,11 +214,15 @@ class CallState:
         if state is None or state.attempt != event.attempt:
             return False
         state.withdrawn = True
-        if self.hangup is not None and self.hangup.turn == event.turn:
-            self.hangup = None
-        if self.transfer is not None and self.transfer.turn == event.turn:
-            self.transfer = None
+        self._go_on(range(event.turn, event.turn + 1))
         return True
+
+    def _go_on(self, turns: range) -> None:
+        """A hangup or transfer that one of ``turns`` asked for is cancelled."""
+        if self.hangup is not None and self.hangup.turn in turns:
+            self.hangup = None
+        if self.transfer is not None and self.transfer.turn in turns:
+            self.transfer = None
 
     def _take_sentence(self, event: ev.Sentence, time_s: float) -> bool:
         if not self.is_current(event.turn, event.attempt):

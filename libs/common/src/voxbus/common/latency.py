@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voxbus.common.fold import TurnState
+from voxbus.common.turns import TurnState
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from voxbus.common.events import Utterance
-from voxbus.common.fold import CallState, TurnState
+from voxbus.common.fold import CallState
+from voxbus.common.turns import TurnState
 from voxbus.llm.core_dialogue import Said
 from voxbus.llm.core_opening import opening
 

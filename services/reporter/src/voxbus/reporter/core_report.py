@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from voxbus.common import events as ev
 from voxbus.common.events import Event, Stored
-from voxbus.common.fold import CallState, SentenceState, TurnState, fold
+from voxbus.common.fold import CallState, fold
 from voxbus.common.outcome import outcome_of
 from voxbus.common.report import (
     AgentLine,
@@ -25,6 +25,7 @@ from voxbus.common.report import (
     Usage,
     VoiceUsage,
 )
+from voxbus.common.turns import SentenceState, TurnState
 
 
 def build(log: Sequence[Stored]) -> CallReport:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from voxbus.common.events import Resumed, Sentence
-from voxbus.common.fold import CallState, TurnState
+from voxbus.common.fold import CallState
+from voxbus.common.turns import TurnState
 
 #: Older jobs are not spoken: nobody waits that long for an answer.
 MAX_AGE_S: Final = 15.0

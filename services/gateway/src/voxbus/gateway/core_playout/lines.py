@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from voxbus.common.audio import bytes_of, ms_of
 from voxbus.common.events import Sentence
-from voxbus.common.fold import TurnState
+from voxbus.common.turns import TurnState
 from voxbus.gateway.core_playout.assembly import SentenceAudio
 from voxbus.gateway.core_playout.clock import Run
 from voxbus.gateway.core_playout.words import expected_ms, heard_words, word_start_ms

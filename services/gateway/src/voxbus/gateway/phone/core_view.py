@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 from voxbus.common.events import Stored, Utterance
-from voxbus.common.fold import CallState, SentenceState, TurnState
+from voxbus.common.fold import CallState
 from voxbus.common.latency import Latency, latency_of
+from voxbus.common.turns import SentenceState, TurnState
 
 By = Literal["greeting", "speech", "keys", "silence"]
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from voxbus.common.audio import FRAME_MS
 from voxbus.common.events import Heard, Utterance
-from voxbus.common.fold import CallState, TurnState, fold
+from voxbus.common.fold import CallState, fold
+from voxbus.common.turns import TurnState
 from voxbus.devkit.carrier.core_spans import Span, spans
 from voxbus.devkit.chaos.facts import Asked, CallFacts
 

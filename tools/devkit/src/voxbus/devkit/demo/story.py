@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from voxbus.common.events import Continued, Event, Heard, Paused, Sentence, Stored, Utterance
-from voxbus.common.fold import CallState, SentenceState, TurnState
+from voxbus.common.fold import CallState
 from voxbus.common.latency import Latency, latency_of
+from voxbus.common.turns import SentenceState, TurnState
 
 Cause = Literal["greeting", "speech", "keys", "silence"]
 E = TypeVar("E", bound=Event)

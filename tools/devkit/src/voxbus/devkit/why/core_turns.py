@@ -10,7 +10,8 @@ from typing import Final
 from voxbus.common import events as ev
 from voxbus.common.audio import FRAME_MS
 from voxbus.common.events import Stored
-from voxbus.common.fold import CallState, TurnState
+from voxbus.common.fold import CallState
+from voxbus.common.turns import TurnState
 from voxbus.devkit.demo.story import Turn, of_kind, turns
 from voxbus.devkit.why.core_finding import Finding, count, seconds
 from voxbus.devkit.why.core_slow import slow

@@ -1,0 +1,72 @@
+"""What is known of one turn of a call: who said what, and what of it was heard. ``voxbus.common.fold`` fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from voxbus.common import events as ev
+
+Verdict = Literal["heard", "cut", "unheard", "assumed"]
+
+
+@dataclass
+class SentenceState:
+    """``verdict`` None: still to be played, or being played. ``heard_text`` is what the caller heard of it."""
+
+    event: ev.Sentence
+    time_s: float
+    verdict: Verdict | None = None
+    heard_text: str = ""
+    heard: ev.Heard | None = None
+
+    @property
+    def unheard_text(self) -> str:
+        """What of it the caller has not heard. The two texts may differ in spaces, so words decide."""
+        return " ".join(self.event.text.split()[len(self.heard_text.split()) :])
+
+
+@dataclass
+class TurnState:
+    """One turn, in its latest attempt. ``time_s``: when its utterance, else its first sentence, was stored."""
+
+    number: int
+    attempt: int = 0
+    time_s: float = 0.0
+    utterance: ev.Utterance | None = None
+    confirmed: bool = True
+    withdrawn: bool = False
+    sentences: dict[int, SentenceState] = field(default_factory=dict)
+    reply_ended: ev.ReplyEnded | None = None
+    interrupted: ev.Interrupted | None = None
+    tools_called: dict[int, ev.ToolCalled] = field(default_factory=dict)
+    tools_returned: dict[int, ev.ToolReturned] = field(default_factory=dict)
+
+    @property
+    def heard_text(self) -> str:
+        """What of the reply the caller heard."""
+        parts = (s.heard_text for _, s in sorted(self.sentences.items()))
+        return " ".join(part for part in parts if part)
+
+    @property
+    def for_machine(self) -> bool:
+        """What is said in it is for a machine that answered."""
+        return self.utterance is not None and self.utterance.ended_by == "machine"
+
+    @property
+    def replied(self) -> bool:
+        """Nothing more will be said in this turn: it ended, or was cut, or withdrawn."""
+        return self.withdrawn or self.interrupted is not None or self.reply_ended is not None
+
+    @property
+    def played(self) -> bool:
+        """The reply ended and every sentence of it has its verdict."""
+        if self.withdrawn or self.interrupted is not None:
+            return True
+        return self.reply_ended is not None and all(s.verdict for s in self.sentences.values())
+
+    def unplayed(self) -> list[SentenceState]:
+        """Sentences that a caller has still to hear, in order."""
+        if self.withdrawn or self.interrupted is not None:
+            return []
+        return [s for _, s in sorted(self.sentences.items()) if s.verdict is None]
