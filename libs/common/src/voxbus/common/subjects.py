@@ -30,10 +30,10 @@ JOB_FILTERS: dict[str, tuple[str, ...]] = {
     "scheduler": ("call.*.event.started.>", "call.*.event.status.>", "call.*.event.ended.>"),
 }
 
-#: What the streams of calls accept, and what they republish once it is stored.
 #: Who asks here is answered by every gateway that takes streams.
 GATEWAYS = "gateways"
 
+#: What the streams of calls accept, and what they republish once it is stored.
 CALL_EVENTS = "call.*.event.>"
 REPUBLISH_SOURCE = "call.*.event.>"
 REPUBLISH_TARGET = "log.{{wildcard(1)}}.>"

@@ -74,7 +74,7 @@ class AudioLink:
 
     async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
         """Answers each request on ``subject`` with ``handler(request)``; None = no answer."""
-        return await known(self._client, await answer(self._client, subject, handler))
+        return await answer(self._client, subject, handler)
 
     async def ask(self, subject: str, request: bytes, timeout_s: float = 0.5) -> bytes | None:
         """The answer of whoever answers on ``subject``; None when nobody does, or not in time."""

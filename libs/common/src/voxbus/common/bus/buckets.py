@@ -15,7 +15,8 @@ import nats.js.errors as js_errors
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects
-from voxbus.common.bus.subscription import Subscription
+from voxbus.common.bus.subscription import Subscription, known
+from voxbus.common.bus.wire import EXPECTED, WRONG_LAST_SEQUENCE
 from voxbus.common.errors import BusUnavailable
 
 if TYPE_CHECKING:
@@ -25,10 +26,8 @@ OnChange = Callable[[str, bytes | None], None]
 
 #: Marks a key that was deleted: the message stays, as the last one of its subject.
 _OPERATION = "KV-Operation"
-_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-#: In JetStream's words: there is no such key; the key has changed since.
+#: In JetStream's words: there is no such key.
 _NO_MESSAGE = 10037
-_WRONG_LAST_SEQUENCE = (10071, 10164)
 
 
 class Bucket:
@@ -49,7 +48,7 @@ class Bucket:
     async def create(self, key: str, value: bytes) -> bool:
         """False when the key exists; of several that try at once one gets True."""
         revision, existing = await self._entry(key)
-        return existing is None and await self._write(key, value, {_EXPECTED: str(revision)})
+        return existing is None and await self._write(key, value, {EXPECTED: str(revision)})
 
     async def delete(self, key: str) -> None:
         await self._write(key, b"", {_OPERATION: "DEL"})
@@ -59,7 +58,7 @@ class Bucket:
         revision, value = await self._entry(key)
         if value is None:
             return None
-        return value if await self._write(key, b"", {_OPERATION: "DEL", _EXPECTED: str(revision)}) else None
+        return value if await self._write(key, b"", {_OPERATION: "DEL", EXPECTED: str(revision)}) else None
 
     async def keys(self) -> list[str]:
         return [key for key, _, value in await self.entries() if value is not None]
@@ -106,7 +105,7 @@ class Bucket:
             js = self._client.jetstream(timeout=2)
             await js.publish(subjects.value_of(self.name, key), value, headers=headers)
         except js_errors.APIError as error:
-            if error.err_code in _WRONG_LAST_SEQUENCE:
+            if error.err_code in WRONG_LAST_SEQUENCE:
                 return False
             raise self._unavailable(error) from error
         except (js_errors.Error, nats.errors.Error, TimeoutError) as error:
@@ -133,9 +132,13 @@ class Watch:
 
     async def start(self) -> None:
         filter_ = subjects.changes_of(self._bucket.name)
-        self._subscription = Subscription(await self._client.subscribe(filter_, cb=self._receive))
-        await self._client.flush()
-        await self._read()
+        subscription = await self._client.subscribe(filter_, cb=self._receive)
+        self._subscription = await known(self._client, subscription)
+        try:
+            await self._read()
+        except BaseException:
+            await self._subscription.close()
+            raise
         self._reconnected.append(self._on_reconnected)
 
     async def _receive(self, message: Msg) -> None:
@@ -150,9 +153,9 @@ class Watch:
     def _tell(self, key: str, revision: int, value: bytes | None) -> None:
         if revision <= self._revisions.get(key, 0):
             return
-        known = key in self._revisions
+        told = key in self._revisions
         self._revisions[key] = revision
-        if known or value is not None:
+        if told or value is not None:
             self._on_change(key, value)
 
     def _on_reconnected(self) -> None:

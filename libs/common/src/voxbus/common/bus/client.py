@@ -170,7 +170,7 @@ class Bus:
 
     async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
         """``handler(request)`` is the answer to each request on ``subject``; None = none."""
-        return Subscription(await answer(self._control, subject, handler))
+        return await answer(self._control, subject, handler)
 
     async def append(self, event: Event, *, only_if: Condition | None = None) -> int:
         """See Log.append."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects
-from voxbus.common.bus.subscription import Subscription
+from voxbus.common.bus.subscription import Subscription, known
 from voxbus.common.codec import decode
 from voxbus.common.errors import BusUnavailable, CodecError
 from voxbus.common.events import Stored
@@ -41,8 +41,8 @@ class Follower:
 
     async def start(self, filters: list[str]) -> None:
         for one in filters:
-            self._subscriptions.append(Subscription(await self._client.subscribe(one, cb=self._receive)))
-        await self._client.flush()
+            subscription = await self._client.subscribe(one, cb=self._receive)
+            self._subscriptions.append(await known(self._client, subscription))
 
     async def _receive(self, message: Msg) -> None:
         try:
@@ -83,9 +83,13 @@ class OpenLog:
     async def start(self) -> None:
         # Subscribed first and read second: an event is in one of the two, or in both and then dropped once.
         filter_ = subjects.log_of(self._sid)
-        self._subscription = Subscription(await self._client.subscribe(filter_, cb=self._receive))
-        await self._client.flush()
-        self.snapshot = await self._log.read(self._sid)
+        subscription = await self._client.subscribe(filter_, cb=self._receive)
+        self._subscription = await known(self._client, subscription)
+        try:
+            self.snapshot = await self._log.read(self._sid)
+        except BaseException:
+            await self._subscription.close()
+            raise
         if self.snapshot:
             self._last = self.snapshot[-1].sequence
         self._deliver_early()

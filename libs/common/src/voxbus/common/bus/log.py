@@ -17,6 +17,7 @@ from voxbus.common import subjects
 from voxbus.common.bus.direct import TooManySubjects, direct_get
 from voxbus.common.bus.following import Follower, OnEvent, OpenLog, stored_of
 from voxbus.common.bus.requests import AnswerLost, Requests
+from voxbus.common.bus.wire import EXPECTED, EXPECTED_SUBJECT, WRONG_LAST_SEQUENCE
 from voxbus.common.codec import encode
 from voxbus.common.errors import (
     BusError,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 #: JetStream's own error codes.
 _SUBJECT_TAKEN = 10077
-_WRONG_LAST_SEQUENCE = (10071, 10164)
 
 #: A publish that was not answered is tried again with the same message id, which the stream recognizes.
 _ANSWER_TIMEOUT_S = 1.0
@@ -74,8 +74,8 @@ class Log:
         subject = subjects.event(event.call, event.kind, event.key())
         headers = {"Nats-Msg-Id": uuid.uuid4().hex}
         if only_if is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(only_if.sequence)
-            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = only_if.subject
+            headers[EXPECTED] = str(only_if.sequence)
+            headers[EXPECTED_SUBJECT] = only_if.subject
         data = encode(event)
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
@@ -104,7 +104,7 @@ class Log:
         code = error.get("err_code")
         if code == _SUBJECT_TAKEN:
             raise Conflict(subject)
-        if code in _WRONG_LAST_SEQUENCE:
+        if code in WRONG_LAST_SEQUENCE:
             raise ConditionFailed(f"{subject}: {error.get('description')}")
         if error.get("code") != 503:
             raise BusError(f"{subject} was refused: {error.get('description')} ({code})")

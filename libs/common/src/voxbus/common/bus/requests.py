@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
 
+from voxbus.common.bus.subscription import Subscription, known
+
 if TYPE_CHECKING:
     from nats.aio.client import Client
-    from nats.aio.subscription import Subscription as NatsSubscription
-
 
 _Answers = asyncio.Queue[Msg | None]
 """None: the connection was lost and is back."""
@@ -87,11 +87,11 @@ async def _next(answers: _Answers, timeout_s: float) -> Msg:
     return message
 
 
-async def answer(client: Client, subject: str, handler: Callable[[bytes], bytes | None]) -> NatsSubscription:
-    """Answers each request on ``subject`` with ``handler(request)``; None = no answer."""
+async def answer(client: Client, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
+    """Answers each request on ``subject`` from now on with ``handler(request)``; None = no answer."""
 
     async def respond(message: Msg) -> None:
         if message.reply and (said := handler(message.data)) is not None:
             await client.publish(message.reply, said)
 
-    return await client.subscribe(subject, cb=respond)
+    return await known(client, await client.subscribe(subject, cb=respond))
