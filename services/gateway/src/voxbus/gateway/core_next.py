@@ -11,6 +11,9 @@ from voxbus.common.fold import CallState
 #: Streams that could not even start, one after another, before the call is given up.
 MAX_TRIES: Final = 3
 
+#: Where there is only one gateway, its successor needs a moment before it takes streams.
+_SUCCESSOR_S: Final = 2
+
 
 @dataclass(frozen=True)
 class HangUp:
@@ -31,6 +34,10 @@ class Reconnect:
 
     streams: int
     tries: int
+
+    def pause_s(self, *, stops_alone: bool) -> int:
+        """How long to wait before the stream. ``stops_alone``: this gateway drains, and there is no other."""
+        return _SUCCESSOR_S if stops_alone else min(self.tries, 1)
 
 
 Next = HangUp | Dial | Reconnect

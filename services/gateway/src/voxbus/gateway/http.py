@@ -66,12 +66,12 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     @app.api_route("/twiml", methods=["GET", "POST"])
     async def voice(request: Request) -> Response:
         of = await asked(request)
-        return _xml(await _patiently(lambda: webhooks.voice(of, wait=board.stops_alone)))
+        return _xml(await _patiently(lambda: webhooks.voice(of, stops_alone=board.stops_alone)))
 
     @app.api_route("/twilio/next", methods=["GET", "POST"])
     async def next_verb(request: Request) -> Response:
         of = await asked(request)
-        return _xml(await _patiently(lambda: webhooks.next(of, wait=board.stops_alone)))
+        return _xml(await _patiently(lambda: webhooks.next(of, stops_alone=board.stops_alone)))
 
     @app.post("/twilio/status")
     async def status(request: Request) -> Response:

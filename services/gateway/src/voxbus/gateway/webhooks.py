@@ -30,9 +30,6 @@ log = get_logger(__name__)
 #: https://www.twilio.com/docs/voice/api/call-resource, call status values: after these the call is over.
 TERMINAL: Final = frozenset(("completed", "busy", "no-answer", "canceled", "failed"))
 
-#: Where there is only one gateway, its successor needs a moment before it takes streams.
-DRAIN_PAUSE_S: Final = 2
-
 _WORD = re.compile(r"[a-z_-]{1,32}")
 
 
@@ -88,8 +85,8 @@ class Webhooks:
         self._bus = bus
         self._catalog = catalog
 
-    async def voice(self, asked: Asked, *, wait: bool) -> str:
-        """A call is coming in, or was answered. TwiML that connects it to a stream of ours; ``wait``: not at once."""
+    async def voice(self, asked: Asked, *, stops_alone: bool) -> str:
+        """A call is coming in, or was answered: TwiML that connects it to a stream of ours."""
         sid = asked.sid
         session = asked.session
         context = await context_of(self._bus, sid, session)
@@ -101,9 +98,9 @@ class Webhooks:
         answered_by = asked.fields.get("AnsweredBy", "")
         if answered_by:  # with synchronous detection the result comes with this request
             await self._answered_by(sid, session, answered_by)
-        return await self._connect(asked.origin, leg, Reconnect(0, 0), DRAIN_PAUSE_S if wait else 0)
+        return await self._connect(asked.origin, leg, Reconnect(0, 0), stops_alone=stops_alone)
 
-    async def next(self, asked: Asked, *, wait: bool) -> str:
+    async def next(self, asked: Asked, *, stops_alone: bool) -> str:
         """A stream is over: what now?"""
         sid, query = asked.sid, asked.query
         decision = await self.decide(sid, asked.number(query, "streams"), asked.number(query, "tries"))
@@ -115,8 +112,7 @@ class Webhooks:
             case Reconnect():
                 # Whole again: the call may not have begun yet, and who answered its webhook may be gone.
                 leg = _leg(asked, query.get("agent", ""), asked.session)
-                pause_s = DRAIN_PAUSE_S if wait else min(decision.tries, 1)
-                return await self._connect(asked.origin, leg, decision, pause_s)
+                return await self._connect(asked.origin, leg, decision, stops_alone=stops_alone)
 
     async def decide(self, sid: str, streams: int, tries: int) -> Next:
         """See ``core_next.decide``; when that ends the call, it is in the log before this returns."""
@@ -133,7 +129,7 @@ class Webhooks:
                 pass
         return decision
 
-    async def _connect(self, origin: Origin, leg: Leg, then: Reconnect, pause_s: int = 0) -> str:
+    async def _connect(self, origin: Origin, leg: Leg, then: Reconnect, *, stops_alone: bool) -> str:
         token = await tokens.mint(self._bus.tokens, leg)
         parameters = {"token": token} | ({"session": leg.session} if leg.session else {})
         known = {"agent": leg.agent, "session": leg.session}
@@ -143,7 +139,7 @@ class Webhooks:
             parameters,
             origin.http("/twilio/stream-status"),
             origin.http(f"/twilio/next?{urlencode(following)}"),
-            pause_s,
+            then.pause_s(stops_alone=stops_alone),
         )
 
     async def status(self, asked: Asked) -> None:

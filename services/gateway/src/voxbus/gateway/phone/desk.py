@@ -18,7 +18,7 @@ from voxbus.gateway.errors import Refused
 from voxbus.gateway.phone.examples import examples, keys
 from voxbus.gateway.switchboard import Switchboard
 from voxbus.gateway.tokens import Leg
-from voxbus.gateway.webhooks import DRAIN_PAUSE_S, Webhooks
+from voxbus.gateway.webhooks import Webhooks
 
 #: Who calls, as Twilio names callers that are no telephones.
 CALLER = "client:browser"
@@ -100,7 +100,7 @@ class Desk:
                 return Then("transfer")
             case Reconnect():
                 token = await self._mint(sid, agent)
-                pause_s = DRAIN_PAUSE_S if self._board.stops_alone else min(decision.tries, 1)
+                pause_s = decision.pause_s(stops_alone=self._board.stops_alone)
                 return Then("connect", token, pause_s, decision.streams, decision.tries)
 
     async def _mint(self, sid: str, agent: str) -> str:
