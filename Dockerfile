@@ -11,16 +11,16 @@ RUN find . -type f ! -name pyproject.toml ! -name uv.lock -delete && find . -typ
 
 FROM python:3.13-slim AS build
 COPY --from=uv /uv /usr/local/bin/uv
-ENV UV_PROJECT_ENVIRONMENT=/app UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
+ENV UV_PROJECT_ENVIRONMENT=/app UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_CACHE_DIR=/var/cache/uv
 WORKDIR /src
 ARG SERVICE
 RUN test -n "$SERVICE" || { echo "say which: --build-arg SERVICE=gateway"; exit 1; }
 COPY --from=manifests /src .
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv sync --locked --no-dev --no-install-workspace --package "voxbus-$SERVICE"
 COPY libs libs
 COPY services/$SERVICE services/$SERVICE
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     uv sync --locked --no-dev --no-editable --package "voxbus-$SERVICE"
 
 FROM python:3.13-slim

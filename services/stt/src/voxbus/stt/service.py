@@ -30,7 +30,6 @@ log = get_logger(__name__)
 
 CALLS = gauge("stt_calls", "Calls that this worker holds.")
 TAKEN = counter("stt_calls_taken", "Calls that this worker took, by how they left it.", "outcome")
-
 HANDOVER = histogram_ms("stt_handover", "A call given away to its next holder having it.")
 
 _WATCH_S = 0.25
@@ -40,8 +39,6 @@ _ATTACH_S = 5.0
 _HELD_S = 0.3
 #: After a restart of NATS, workers are back within this.
 _SETTLE_S = 0.5
-
-
 #: Calls that are given away at a time, and how long one of them waits for its taker before the next may go.
 _LEAVING = 2
 _TAKEN_S = 0.5
