@@ -51,18 +51,18 @@ def test_a_key_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Llm(ServiceSettings):
-    llm_provider: str = ""
+    llm_providers: str = ""
 
     @property
-    def provider(self) -> str:
-        return self.llm_provider or "scripted"
+    def providers(self) -> str:
+        return self.llm_providers or "scripted"
 
 
 def test_what_an_unset_provider_means_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     (unset,) = checks.providers({"llm": Llm()})
-    assert unset.text == "LLM_PROVIDER is not set, which means scripted; keys: none"
-    (given,) = checks.providers({"llm": Llm(llm_provider="scripted")})
-    assert given.text == "LLM_PROVIDER is scripted; keys: none"
+    assert unset.text == "LLM_PROVIDERS is not set, which means scripted; keys: none"
+    (given,) = checks.providers({"llm": Llm(llm_providers="scripted")})
+    assert given.text == "LLM_PROVIDERS is scripted; keys: none"
 
 
 def test_agents(tmp_path: Path) -> None:

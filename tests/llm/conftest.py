@@ -109,6 +109,9 @@ class ChatServer:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if head.startswith("HEAD "):  # somebody opens a connection ahead of need
+            writer.write(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
+            return True
         length = next(
             int(line[15:]) for line in head.lower().splitlines() if line.startswith("content-length:")
         )
@@ -225,7 +228,7 @@ StartWorker = Callable[..., Awaitable[LlmService]]
 @pytest.fixture
 async def start_worker(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartWorker]:
     """Starts workers with connections of their own; settings as keyword arguments."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LLM_PROVIDER"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LLM_PROVIDERS"):
         monkeypatch.delenv(name, raising=False)
     workers: list[tuple[LlmService, Bus]] = []
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxbus.common.errors import ProviderError
-from voxbus.llm.core_chunks import ReplyReader, SseParser, error_in
+from voxbus.common.providers.failures import error_in
+from voxbus.llm.core_chunks import ReplyReader, SseParser
 
 
 def cut_up(data: bytes, cuts: list[int]) -> list[str]:

@@ -1,11 +1,10 @@
-"""What follows a failure."""
+"""What follows a failure, and how long each provider may take."""
 
 from __future__ import annotations
 
 import pytest
 
-from voxbus.common.errors import ProviderError
-from voxbus.llm.core_policy import Rest, Step, after
+from voxbus.llm.core_policy import Step, after, first_token_s
 
 
 @pytest.mark.parametrize(
@@ -13,23 +12,29 @@ from voxbus.llm.core_policy import Rest, Step, after
     [
         (0, False, ["b"], "next"),
         (0, False, [], "fallback"),
-        (2, False, ["b"], "next"),
-        (2, False, [], "fallback"),
-        (2, True, ["b"], "end"),
-        (2, True, [], "end"),
+        (2, False, ["b"], "cut_off"),
+        (2, False, [], "cut_off"),
+        (2, True, ["b"], "takeover"),
+        (2, True, [], "takeover"),
     ],
 )
 def test_the_table(said: int, taken_over: bool, left: list[str], step: Step) -> None:
     assert after(said=said, taken_over=taken_over, left=left) == step
 
 
-def test_a_provider_that_failed_rests_behind_the_others() -> None:
-    rest = Rest().after("a", ProviderError("quota"), 100.0)
-    assert rest.order(["a", "b", "c"], 159.0) == ("b", "c", "a")
-    assert rest.order(["a", "b", "c"], 161.0) == ("a", "b", "c")
-    assert rest.order(["a"], 101.0) == ("a",)
-
-
-def test_load_passes_sooner_and_a_reply_of_its_own_says_nothing_about_the_next() -> None:
-    assert Rest().after("a", ProviderError("overloaded"), 100.0).order(["a", "b"], 103.0) == ("a", "b")
-    assert Rest().after("a", ProviderError("content_filter"), 100.0).order(["a", "b"], 100.0) == ("a", "b")
+@pytest.mark.parametrize(
+    ("spent_s", "slow_left", "wanted_s"),
+    [
+        (0.0, 1, 3.0),
+        (0.0, 2, 1.5),  # one that stalls leaves the next as much
+        (1.5, 1, 1.5),
+        (0.1, 1, 2.9),  # one that was refused at once costs nothing
+        (0.0, 3, 1.0),
+        (3.2, 1, 0.1),
+        (3.0, 0, 0.1),  # the scripted dialogue, which is instant
+    ],
+)
+def test_all_of_them_together_stay_within_the_deadline(
+    spent_s: float, slow_left: int, wanted_s: float
+) -> None:
+    assert first_token_s(3.0, spent_s, slow_left) == pytest.approx(wanted_s)

@@ -17,7 +17,7 @@ from voxbus.llm.providers.openai import OpenAi, OpenAiConfig
 
 from .conftest import DONE, USAGE, Answer, ChatServer, Cut, Stall, chunk, refusal, reply, tool
 
-FAST = Limits(silence_s=0.3, reply_s=0.8)
+FAST = Limits(first_s=0.3, silence_s=0.3, reply_s=0.8)
 
 
 @pytest.fixture

@@ -265,20 +265,39 @@ async def test_a_failure_in_the_middle(
     await start_worker(openai_base_url=chat.url)
     await call.start(talker)
     await call.say("hello", 2)
-    await call.reply_to(2)
-    assert tuple(call.said(2)) == ("This one was fine, really.", *spoken(talker.lines.fallback))
+    assert (await call.reply_to(2)).reason == "cut_off"
+    assert call.said(2) == ["This one was fine, really."]
 
 
 async def test_the_next_provider_answers(
     call: Call, talker: Agent, chat: ChatServer, start_worker: StartWorker
 ) -> None:
     chat.answers = [refusal(503)]
-    await start_worker(openai_base_url=chat.url, llm_fallback="scripted")
+    await start_worker(openai_base_url=chat.url, llm_providers="openai,scripted")
     await call.start(talker)
     await call.say("cancel my appointment", 2)
     ended = await call.reply_to(2)
     assert (ended.provider, ended.reason) == ("scripted", "complete")
     assert call.said(2)[0].startswith("You want to cancel your appointment on Thursday")
+
+
+async def test_one_that_stalls_leaves_time_for_the_next(
+    call: Call, talker: Agent, chat: ChatServer, start_worker: StartWorker
+) -> None:
+    chat.answers = [Answer([Stall()]), reply("Here I am.")]
+    await start_worker(
+        openai_base_url=chat.url,
+        groq_base_url=chat.url,
+        groq_api_key="k",
+        llm_providers="openai,groq",
+        llm_first_token_ms=1000,
+    )
+    await call.start(talker)
+    await call.say("hello", 2)
+    ended = await call.reply_to(2)
+    assert (ended.provider, ended.reason) == ("groq", "complete")
+    assert [request["model"] for request in chat.requests] == ["m2", "llama-3.3-70b-versatile"]
+    assert ended.total_ms < 1000
 
 
 async def test_a_model_hangs_up_without_a_word(

@@ -12,14 +12,14 @@ from voxbus.llm.settings import LlmSettings
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("LLM_PROVIDER", "LLM_FALLBACK", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in ("LLM_PROVIDERS", "OPENAI_API_KEY", "OPENAI_BASE_URL", "TOGETHER_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
 
 def test_without_keys_the_script_answers() -> None:
     settings = load(LlmSettings)
-    assert settings.provider == "scripted"
+    assert settings.providers == "scripted"
     assert "not a model" in settings.why
 
 
@@ -28,19 +28,31 @@ def test_without_keys_the_script_answers() -> None:
 )
 def test_a_key_or_a_server_brings_a_model(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
     environment.setenv(name, value)
-    assert load(LlmSettings).provider == "openai"
+    assert load(LlmSettings).providers == "openai"
     assert name in load(LlmSettings).why
-    environment.setenv("LLM_PROVIDER", "scripted")
-    assert load(LlmSettings).provider == "scripted"
+    environment.setenv("LLM_PROVIDERS", "scripted")
+    assert load(LlmSettings).providers == "scripted"
 
 
-@pytest.mark.parametrize("variable", ["LLM_PROVIDER", "LLM_FALLBACK"])
-def test_an_unknown_provider_is_told_which_exist(environment: pytest.MonkeyPatch, variable: str) -> None:
-    environment.setenv(variable, "gpt")
-    with pytest.raises(
-        SettingsError, match=f"{variable} is wrong: no provider is called 'gpt'; there are openai, scripted"
-    ):
-        load(LlmSettings)
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "gpt",
+            "LLM_PROVIDERS: there is no provider 'gpt'; there are: groq, ollama, openai, scripted, together",
+        ),
+        ("openai,gpt", "LLM_PROVIDERS: there is no provider 'gpt'"),
+        (",", "LLM_PROVIDERS names no provider"),
+        ("together", "TOGETHER_API_KEY is not set: the provider together needs it"),
+    ],
+)
+def test_a_provider_that_cannot_be_is_told_what_to_set(
+    environment: pytest.MonkeyPatch, value: str, message: str
+) -> None:
+    environment.setenv("LLM_PROVIDERS", value)
+    with pytest.raises(SettingsError) as caught:
+        Providers(load(LlmSettings))
+    assert str(caught.value).startswith(message)
 
 
 def test_a_key_is_never_shown(environment: pytest.MonkeyPatch) -> None:
@@ -53,15 +65,17 @@ def test_a_key_is_never_shown(environment: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_order_of_providers(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("OPENAI_API_KEY", "sk-x")
-    environment.setenv("LLM_FALLBACK", "scripted")
+    environment.setenv("TOGETHER_API_KEY", "k")
+    environment.setenv("LLM_PROVIDERS", "together, openai")
+    environment.setenv("LLM_MODEL", "m1")
     providers = Providers(load(LlmSettings))
-    assert providers.for_agent("") == ("openai", "scripted")
-    assert providers.for_agent("scripted") == ("scripted", "openai")
-    assert providers.for_agent("unheard-of") == ("openai", "scripted")
+    assert providers.for_agent("") == ("together", "openai")
+    assert providers.for_agent("openai") == ("openai", "together")
+    assert providers.for_agent("scripted") == ("scripted", "together", "openai")
+    assert providers.for_agent("unheard-of") == ("together", "openai")
+    assert (providers["together"].model, providers["openai"].model) == ("m1", "gpt-4o-mini")
     await providers.close()
-    environment.delenv("OPENAI_API_KEY")
-    environment.delenv("LLM_FALLBACK")
+    environment.delenv("LLM_PROVIDERS")
     unkeyed = Providers(load(LlmSettings))
     assert unkeyed.for_agent("openai") == ("scripted",)
     await unkeyed.close()

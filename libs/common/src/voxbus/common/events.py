@@ -199,7 +199,7 @@ class ReplyEnded(Event):
     turn: int
     attempt: int = 0
     sentences: int
-    reason: Literal["complete", "fallback", "cancelled", "takeover", "length"]
+    reason: Literal["complete", "fallback", "cancelled", "takeover", "length", "cut_off"]
     provider: str = ""
     model: str = ""
     input_tokens: int = 0

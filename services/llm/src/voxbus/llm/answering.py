@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from voxbus.common.agents import Agent
@@ -13,10 +13,11 @@ from voxbus.common.bus.jobs import Job
 from voxbus.common.errors import ProviderError
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
+from voxbus.common.providers.breaker import Breakers
 from voxbus.common.speech import SpeechCutter, spoken
 from voxbus.llm import metrics
 from voxbus.llm.core_messages import conversation, messages, repeats
-from voxbus.llm.core_policy import Rest, after
+from voxbus.llm.core_policy import after, first_token_s
 from voxbus.llm.core_tools import Hangup, Refused, Transfer, effect
 from voxbus.llm.core_turn import Ask
 from voxbus.llm.limits import Limits, limited
@@ -46,11 +47,12 @@ class _Repeated(Exception):
 
 
 class Answering:
-    def __init__(self, providers: Providers, limits: Limits, model: str) -> None:
+    """``limits.first_s``: of all providers together."""
+
+    def __init__(self, providers: Providers, limits: Limits) -> None:
         self._providers = providers
         self._limits = limits
-        self._model = model
-        self._rest = Rest()
+        self._breakers = Breakers()
 
     async def answer(self, job: Job, ask: Ask, state: CallState, live: LiveTurn, writer: ReplyWriter) -> None:
         assert state.started is not None
@@ -62,29 +64,34 @@ class Answering:
         taken_over = bool(writer.published)
         if taken_over:
             metrics.TAKEN_OVER.inc()
-        left = list(self._rest.order(self._providers.for_agent(agent.llm), time.monotonic()))
+        began_s = time.monotonic()
+        wanted = self._providers.for_agent(agent.llm)
+        left = list(self._breakers.order(wanted, began_s))
         while True:
+            slow_left = sum(not self._providers[name].deterministic for name in left)
             provider = self._providers[left.pop(0)]
-            by = By(provider.name, "" if provider.deterministic else agent.model or self._model)
+            # The agent's model is a name that the agent's provider knows.
+            asked = agent.model if provider.name == wanted[0] and not provider.deterministic else ""
+            by = By(provider.name, asked or provider.model)
+            spent_s = time.monotonic() - began_s
+            limits = replace(self._limits, first_s=first_token_s(self._limits.first_s, spent_s, slow_left))
+            self._breakers.asking(provider.name, time.monotonic())
             try:
-                reply = await self._ask(provider, by, job, ask, state, writer)
+                reply = await self._ask(provider, by, limits, job, ask, state, writer)
                 self._check(reply, writer)
             except ProviderError as failure:
                 self._note(failure, provider, job, ask)
-                # The scripted dialogue cannot go on where another one stopped.
-                left = [
-                    name for name in left if not (writer.published and self._providers[name].deterministic)
-                ]
                 match after(said=len(writer.published), taken_over=taken_over, left=left):
                     case "next":
                         continue
-                    case "end":
-                        await writer.end("takeover", by)
+                    case "cut_off" | "takeover" as reason:
+                        await writer.end(reason, by)
                     case "fallback":
                         for text in spoken(agent.lines.fallback, agent.language):
                             await writer.say(text, fallback=True, cause=failure.cause)
                         await writer.end("fallback", by)
                 return
+            self._breakers.succeeded(provider.name)
             if reply.broken_off:
                 await writer.end("takeover", by)
                 return
@@ -94,7 +101,14 @@ class Answering:
             return
 
     async def _ask(
-        self, provider: Provider, by: By, job: Job, ask: Ask, state: CallState, writer: ReplyWriter
+        self,
+        provider: Provider,
+        by: By,
+        limits: Limits,
+        job: Job,
+        ask: Ask,
+        state: CallState,
+        writer: ReplyWriter,
     ) -> _Reply:
         """Says the sentences of the provider's reply as they complete."""
         assert state.started is not None
@@ -109,9 +123,9 @@ class Answering:
         sayer = _Sayer(writer, before, again=provider.deterministic)
         cutter = SpeechCutter(agent.language)
         reply = _Reply()
-        lease_s = self._limits.silence_s + 0.5
+        lease_s = max(limits.first_s, limits.silence_s) + 0.5
         job.progress(for_s=lease_s)
-        async with aclosing(limited(provider.stream(request), self._limits)) as deltas:
+        async with aclosing(limited(provider.stream(request), limits)) as deltas:
             try:
                 async for delta in deltas:
                     job.progress(for_s=lease_s)
@@ -140,7 +154,7 @@ class Answering:
             raise ProviderError(cause, retry=False)
 
     def _note(self, failure: ProviderError, provider: Provider, job: Job, ask: Ask) -> None:
-        self._rest = self._rest.after(provider.name, failure, time.monotonic())
+        self._breakers.failed(provider.name, failure, time.monotonic())
         metrics.PROVIDER_ERRORS.labels(provider.name, failure.cause).inc()
         log.warning(
             "provider failed",

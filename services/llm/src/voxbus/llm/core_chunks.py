@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from voxbus.common.errors import ProviderError
+from voxbus.common.providers.failures import error_in
+from voxbus.common.providers.frames import frame
 
 _MAX_EVENT_BYTES: Final = 1 << 20
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
@@ -25,13 +27,6 @@ _FINISHED: Final[dict[str, FinishReason]] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
 }
-#: Types and codes of a 429 that another try will not change: OpenAI's, and Cloudflare's spent allocation (3036).
-_SPENT: Final = frozenset(
-    """
-    insufficient_quota credit_balance_exhausted organization_usage_limit_exceeded organization_spend_limit_exceeded
-    project_spend_limit_exceeded billing_hard_limit_reached 3036
-    """.split()  # noqa: SIM905 - a list of words
-)
 
 
 class SseParser:
@@ -95,14 +90,9 @@ class ReplyReader:
         if payload.strip() == "[DONE]":
             self.done = True
             return ""
-        try:
-            chunk = json.loads(payload)
-        except ValueError:
-            raise ProviderError("malformed", "a chunk that is not JSON") from None
-        if not isinstance(chunk, dict):
-            raise ProviderError("malformed", "a chunk that is not an object")
+        chunk = frame(payload)
         if chunk.get("error"):
-            raise error_in(chunk, status=0)
+            raise error_in(chunk)
         self._take_usage(chunk.get("usage"))
         return "".join(self._take_choice(choice) for choice in _list(chunk.get("choices")))
 
@@ -142,46 +132,6 @@ class ReplyReader:
             tool.arguments = json.dumps(arguments)
         elif arguments is not None:
             tool.arguments += str(arguments)
-
-
-def error_in(body: Any, *, status: int) -> ProviderError:
-    """What an error body means. ``status``: of the response; 0 inside a stream. The message holds codes only: what the
-    server wrote may quote the request.
-    """
-    error = body.get("error") if isinstance(body, dict) else None
-    if error is None and isinstance(body, dict) and _list(body.get("errors")):  # Cloudflare's envelope
-        error = body["errors"][0]
-    error = error if isinstance(error, dict) else {}
-    names = [str(error[key]) for key in ("type", "code") if isinstance(error.get(key), str | int)]
-    codes = [name for name in names if re.fullmatch(r"[\w.-]{1,64}", name)]
-    cause, retry = _cause(status or _status(codes), codes)
-    return ProviderError(cause, " ".join([cause, *([str(status)] if status else []), *codes]), retry=retry)
-
-
-def _status(codes: list[str]) -> int:
-    """The status that an error inside a stream would have had."""
-    for code in codes:
-        if re.fullmatch(r"[45]\d\d", code):
-            return int(code)
-    named = {"rate_limit": 429, "overloaded": 503, "auth": 401, "permission": 403, "invalid_request": 400}
-    return next((status for code in codes for name, status in named.items() if name in code), 500)
-
-
-def _cause(status: int, codes: list[str]) -> tuple[str, bool]:
-    if status == 402 or _SPENT.intersection(codes):
-        return "quota", False
-    match status:
-        case 429:
-            return "rate_limited", True
-        case 401 | 403:
-            return "auth", False
-        case 408 | 504:
-            return "timeout", True
-        case 503 | 529:
-            return "overloaded", True
-        case 404:
-            return "not_found", False
-    return ("server_error", True) if status >= 500 else ("bad_request", False)
 
 
 def _text(content: Any) -> str:

@@ -17,6 +17,9 @@ _AFTER_FINISH_S: Final = 0.5
 
 @dataclass(frozen=True)
 class Limits:
+    """``first_s``: to the first token; ``silence_s``: between two."""
+
+    first_s: float = 3.0
     silence_s: float = 3.0
     reply_s: float = 20.0
 
@@ -32,14 +35,15 @@ async def limited(deltas: AsyncGenerator[Delta, None], limits: Limits) -> AsyncG
     async with aclosing(deltas):
         while True:
             left_s = ends_s - loop.time()
-            wait_s = _AFTER_FINISH_S if finished else min(limits.silence_s, left_s)
+            silence_s = limits.silence_s if begun else limits.first_s
+            wait_s = _AFTER_FINISH_S if finished else min(silence_s, left_s)
             try:
                 async with asyncio.timeout(wait_s):
                     delta = await anext(deltas, None)
             except TimeoutError:
                 if finished:
                     return
-                if left_s <= limits.silence_s:
+                if left_s <= silence_s:
                     raise ProviderError("reply_timeout") from None
                 raise ProviderError("stalled" if begun else "first_token_timeout") from None
             except ProviderError:

@@ -32,9 +32,11 @@ class LlmService:
         self._bus = bus
         self._settings = settings
         self._providers = Providers(settings)
-        limits = Limits(silence_s=settings.llm_first_token_ms / 1000, reply_s=settings.llm_reply_ms / 1000)
-        self._answering = Answering(self._providers, limits, settings.llm_model)
+        first_s = settings.llm_first_token_ms / 1000
+        limits = Limits(first_s=first_s, silence_s=first_s, reply_s=settings.llm_reply_ms / 1000)
+        self._answering = Answering(self._providers, limits)
         self._live = LiveTurns()
+        self._warming: set[asyncio.Task[None]] = set()
         self._follower: Follower | None = None
         self._runner = JobRunner(
             bus, "llm", self._handle, capacity=settings.llm_turns, on_failure=self._failed
@@ -42,7 +44,7 @@ class LlmService:
         metrics.IN_WORK.set_function(lambda: len(self._live))
 
     async def start(self) -> None:
-        log.info("provider", provider=self._settings.provider, why=self._settings.why)
+        log.info("providers", providers=",".join(self._providers.chain), why=self._settings.why)
         self._follower = await self._bus.follow(self._live.hear, KINDS)
         await self._runner.start()
 
@@ -51,6 +53,8 @@ class LlmService:
         await self._runner.drain(self._settings.drain_seconds)
         if self._follower is not None:
             await self._follower.close()
+        for warming in tuple(self._warming):
+            warming.cancel()
         await self._providers.close()
 
     async def _handle(self, job: Job) -> None:
@@ -59,6 +63,8 @@ class LlmService:
         match event:
             case Started():
                 live = self._live.enter(event.call, 1, 0)
+                self._warming.add(task := asyncio.create_task(self._warm(event), name="warm"))
+                task.add_done_callback(self._warming.discard)
             case Utterance():
                 if event.backchannel:
                     metrics.SKIPPED.labels("backchannel").inc()
@@ -71,6 +77,9 @@ class LlmService:
             await self._work(job, event, live, received_s)
         finally:
             self._live.leave(live)
+
+    async def _warm(self, started: Started) -> None:
+        await self._providers.warm(started.agent.llm, time.monotonic())
 
     async def _work(self, job: Job, event: Started | Utterance, live: LiveTurn, received_s: float) -> None:
         """Decides, acts, and decides again when the log changed meanwhile."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from typing import Final
+
+from pydantic import Field, SecretStr
 
 from voxbus.common.settings import ServiceSettings
-from voxbus.llm.providers import PROVIDERS
+
+_URL: Final = r"^https?://[^\s]+$"
 
 
 class LlmSettings(ServiceSettings):
-    llm_provider: str = Field(
+    llm_providers: str = Field(
         default="",
-        description="`openai` or `scripted`. Unset: `openai` once `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set, else"
-        " `scripted`.",
-    )
-    llm_fallback: str = Field(
-        default="", description="Providers to ask when the first one fails, in order, separated by commas."
+        description="Who answers: names of docs/providers.md, with commas; the next one stands in when one fails."
+        " Unset: `openai` once `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set, else `scripted`.",
     )
     llm_model: str = Field(
-        default="gpt-4o-mini", description="The model, unless the agent names one. Most servers want another."
+        default="",
+        description="The model of the first of them, unless the agent names one; unset = the provider's default.",
     )
     llm_max_tokens: int = Field(
         default=300,
@@ -33,8 +34,8 @@ class LlmSettings(ServiceSettings):
         default=3000,
         ge=100,
         le=30000,
-        description="How long a provider may be silent, before its first token and between two; then the next one is"
-        " asked, or the agent's fallback line is said.",
+        description="How long the caller waits for the first token, of all providers together; then the fallback"
+        " line of the agent is said. Also how long a reply may stop between two tokens.",
     )
     llm_reply_ms: int = Field(
         default=20000, ge=1000, le=120000, description="How long a whole reply may take."
@@ -42,11 +43,22 @@ class LlmSettings(ServiceSettings):
     llm_turns: int = Field(default=32, ge=1, le=1000, description="Turns that one worker answers at a time.")
     openai_base_url: str = Field(
         default="https://api.openai.com/v1",
-        pattern=r"^https?://[^\s]+$",
+        pattern=_URL,
         description="Any OpenAI-compatible server, up to and without `/chat/completions`.",
     )
     openai_api_key: SecretStr | None = Field(
         default=None, description="Its key; servers of your own may need none."
+    )
+    together_base_url: str = Field(
+        default="https://api.together.ai/v1", pattern=_URL, description="Together AI's server."
+    )
+    together_api_key: SecretStr | None = Field(default=None, description="The key of Together AI.")
+    groq_base_url: str = Field(
+        default="https://api.groq.com/openai/v1", pattern=_URL, description="Groq's server."
+    )
+    groq_api_key: SecretStr | None = Field(default=None, description="The key of Groq.")
+    ollama_base_url: str = Field(
+        default="http://127.0.0.1:11434/v1", pattern=_URL, description="Where Ollama listens."
     )
     scripted_token_delay_ms: float = Field(
         default=0,
@@ -55,30 +67,23 @@ class LlmSettings(ServiceSettings):
         description="A pause before each word of the scripted dialogue, to act like a model. For demonstrations.",
     )
 
-    @field_validator("llm_provider", "llm_fallback")
-    @classmethod
-    def _exist(cls, value: str) -> str:
-        for name in filter(None, map(str.strip, value.split(","))):
-            if name not in PROVIDERS:
-                raise ValueError(f"no provider is called {name!r}; there are {', '.join(PROVIDERS)}")
-        return value
+    def secret(self, field: str) -> str:
+        """The secret of that field; empty where there is none."""
+        value = getattr(self, field) if field else None
+        return value.get_secret_value() if value is not None else ""
 
     @property
-    def provider(self) -> str:
-        return self.llm_provider or ("openai" if self._openai_is_set else "scripted")
+    def providers(self) -> str:
+        return self.llm_providers or ("openai" if self._openai_is_set else "scripted")
 
     @property
     def why(self) -> str:
         """Why it is this provider, for the log line at the start."""
-        if self.llm_provider:
-            return "LLM_PROVIDER says so"
+        if self.llm_providers:
+            return "LLM_PROVIDERS says so"
         if self._openai_is_set:
             return "OPENAI_API_KEY or OPENAI_BASE_URL is set"
         return "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set: the agent's scripted dialogue answers, not a model"
-
-    @property
-    def fallbacks(self) -> tuple[str, ...]:
-        return tuple(name.strip() for name in self.llm_fallback.split(",") if name.strip())
 
     @property
     def _openai_is_set(self) -> bool:

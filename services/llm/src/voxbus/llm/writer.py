@@ -23,7 +23,7 @@ from voxbus.common.events import (
 from voxbus.llm import metrics
 from voxbus.llm.live import LiveTurn
 
-EndReason = Literal["complete", "fallback", "cancelled", "takeover", "length"]
+EndReason = Literal["complete", "fallback", "cancelled", "takeover", "length", "cut_off"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from voxbus.llm.core_messages import Message
 
 @dataclass(frozen=True)
 class Request:
-    """``messages`` for a model, ``conversation`` (all that the caller said, unbounded) for the scripted dialogue."""
+    """``messages`` for a model, ``conversation`` (all that the caller said, unbounded) for the scripted dialogue.
+
+    ``model``: empty = the provider's own.
+    """
 
     agent: Agent
     messages: tuple[Message, ...]
@@ -52,11 +55,16 @@ Delta = Text | ToolCall | Usage | Finish
 
 class Provider(Protocol):
     """``deterministic``: the same request gives the same reply, so that one that broke off can be said again from the
-    beginning and what is in the log already left out.
+    beginning and what is in the log already left out. ``model``: what answers when the request names none; may be
+    empty.
     """
 
     name: str
+    model: str
     deterministic: bool
+
+    async def warm(self) -> None:
+        """A call has begun: a connection may be opened for its first turn. Never raises."""
 
     def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """The reply as it comes. Raises ProviderError; a stream that ends without ``Finish`` was cut off.

@@ -1,4 +1,4 @@
-"""Any server of OpenAI-compatible chat completions: the vendor itself, a gateway, a model on this machine.
+"""Any server of OpenAI-compatible chat completions: the vendor itself, others, a gateway, a model on this machine.
 
 One client for the life of the process, so that no call pays for a TLS context, and few for a handshake. Nothing is
 retried here: on a phone the next provider, or the fallback line, is sooner than a second try.
@@ -6,75 +6,61 @@ retried here: on a phone the next provider, or the fallback line, is sooner than
 
 from __future__ import annotations
 
-import json
-import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
-
 from voxbus.common.errors import ProviderError
-from voxbus.llm.core_chunks import ReplyReader, SseParser, error_in
+from voxbus.common.providers import http
+from voxbus.llm.core_chunks import ReplyReader
 from voxbus.llm.core_tools import schemas
 from voxbus.llm.providers.base import Delta, Finish, Request, Text, ToolCall, Usage
+from voxbus.llm.providers.sse import payloads
 
 VENDOR_URL: Final = "https://api.openai.com/v1"
-#: Longer than a caller thinks, so that the next turn finds the connection open.
-_KEEP_ALIVE_S: Final = 120.0
-#: An error's body is read up to here; the codes stand at its beginning.
-_MAX_ERROR_BYTES: Final = 64_000
 
 
 @dataclass(frozen=True)
 class OpenAiConfig:
+    """``name``: of the preset that these are the values of."""
+
     base_url: str = VENDOR_URL
     api_key: str = ""
     model: str = "gpt-4o-mini"
     max_tokens: int = 300
     temperature: float | None = None
     connect_timeout_s: float = 3.0
+    name: str = "openai"
 
 
 class OpenAi:
-    name = "openai"
     deterministic = False
 
     def __init__(self, config: OpenAiConfig) -> None:
+        self.name = config.name
+        self.model = config.model
         self._config = config
-        self._url = config.base_url.rstrip("/") + "/chat/completions"
         headers = {"Accept": "text/event-stream"}
         if config.api_key:
             headers["Authorization"] = f"Bearer {config.api_key}"
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            # Only connecting has a limit of its own: deadlines of the reply are the service's.
-            timeout=httpx.Timeout(None, connect=config.connect_timeout_s),
-            limits=httpx.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
-            verify=ssl.create_default_context() if self._url.startswith("https:") else True,
-        )
+        self._http = http.client(config.base_url, headers, connect_s=config.connect_timeout_s)
+
+    async def warm(self) -> None:
+        await http.warm(self._http)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         reader = ReplyReader()
         finished = False
-        try:
-            async with self._client.stream("POST", self._url, json=self._body(request)) as response:
-                if response.status_code != 200:
-                    raise await _refusal(response)
-                # To the end, also after the last payload: a response that was not read up costs its connection.
-                async for payload in _payloads(response):
-                    if text := reader.read(payload):
-                        yield Text(text)
-                    if not finished and (reader.finish or reader.done):
-                        finished = True
-                        for call in reader.tool_calls():
-                            yield ToolCall(call.name, call.arguments)
-                        yield Finish(reader.finish or "stop")
-        except httpx.TimeoutException:
-            raise ProviderError("connection", "no connection in time") from None
-        except httpx.HTTPError as error:
-            # The name alone: the message may hold the URL, and with it a key.
-            raise ProviderError("connection", type(error).__name__) from None
+        async with http.posted(self._http, "chat/completions", json=self._body(request)) as response:
+            # To the end, also after the last payload: a response that was not read up costs its connection.
+            async for payload in payloads(response):
+                if text := reader.read(payload):
+                    yield Text(text)
+                if not finished and (reader.finish or reader.done):
+                    finished = True
+                    for call in reader.tool_calls():
+                        yield ToolCall(call.name, call.arguments)
+                    yield Finish(reader.finish or "stop")
         if not finished:
             raise ProviderError("cut_off", "the stream ended before the reply")
         # Comes last, in a chunk of its own, and not from every server.
@@ -82,7 +68,7 @@ class OpenAi:
             yield Usage(reader.input_tokens, reader.output_tokens)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
     def _body(self, request: Request) -> dict[str, Any]:
         config = self._config
@@ -98,25 +84,3 @@ class OpenAi:
         if config.temperature is not None:
             body["temperature"] = config.temperature
         return body
-
-
-async def _payloads(response: httpx.Response) -> AsyncIterator[str]:
-    parser = SseParser()
-    async for chunk in response.aiter_bytes():
-        for payload in parser.feed(chunk):
-            yield payload
-    for payload in parser.flush():
-        yield payload
-
-
-async def _refusal(response: httpx.Response) -> ProviderError:
-    data = b""
-    async for chunk in response.aiter_bytes():
-        data += chunk
-        if len(data) > _MAX_ERROR_BYTES:
-            break
-    try:
-        body = json.loads(data)
-    except ValueError:
-        body = None
-    return error_in(body, status=response.status_code)

@@ -15,10 +15,14 @@ class Scripted:
     """``token_delay_ms``: a pause before each word, to act like a model where a demonstration needs one."""
 
     name = "scripted"
+    model = ""
     deterministic = True
 
     def __init__(self, token_delay_ms: float = 0.0) -> None:
         self._token_delay_s = token_delay_ms / 1000
+
+    async def warm(self) -> None:
+        return None
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         given = answer(request.agent, request.conversation)

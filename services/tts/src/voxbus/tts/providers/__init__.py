@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from voxbus.common.errors import SettingsError
+from voxbus.common.providers.names import chosen
 
 if TYPE_CHECKING:
     from voxbus.common.agents import Voice
@@ -63,11 +63,5 @@ PROVIDERS: Final[dict[str, Callable[[TtsSettings], Provider]]] = {"espeak": _esp
 
 def make_providers(settings: TtsSettings) -> dict[str, Provider]:
     """The providers of ``TTS_PROVIDER`` by name, in its order. Raises SettingsError for one that does not exist."""
-    names = [name for part in settings.tts_provider.split(",") if (name := part.strip())]
-    there_are = ", ".join(sorted(PROVIDERS))
-    if not names:
-        raise SettingsError(f"TTS_PROVIDER names no provider; there are: {there_are}")
-    for name in names:
-        if name not in PROVIDERS:
-            raise SettingsError(f"TTS_PROVIDER: there is no provider {name!r}; there are: {there_are}")
+    names = chosen("TTS_PROVIDER", settings.tts_provider, PROVIDERS)
     return {name: PROVIDERS[name](settings) for name in names}

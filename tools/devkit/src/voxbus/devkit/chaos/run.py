@@ -172,8 +172,7 @@ class Run:
             "SCRIPTED_TOKEN_DELAY_MS": "20",
             "STT_CALLS": str(self._options.calls + 10),
             "STT_PROVIDER": "pocketsphinx",
-            "LLM_PROVIDER": "scripted",
-            "LLM_FALLBACK": "",
+            "LLM_PROVIDERS": "scripted",
             "TTS_PROVIDER": "espeak",
         }
 

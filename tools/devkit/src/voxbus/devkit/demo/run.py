@@ -31,8 +31,7 @@ from voxbus.devkit.stack import Stack
 EMBEDDED = {
     "PERSONA": callee.AGENT,
     "STT_PROVIDER": "pocketsphinx",
-    "LLM_PROVIDER": "scripted",
-    "LLM_FALLBACK": "",
+    "LLM_PROVIDERS": "scripted",
     "TTS_PROVIDER": "espeak",
     "SCRIPTED_TOKEN_DELAY_MS": "20",
 }

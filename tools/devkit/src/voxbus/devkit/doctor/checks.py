@@ -130,6 +130,6 @@ def providers(loaded: Loaded) -> Iterator[Finding]:
         keys = [field for field in fields if field.endswith("_api_key")]
         given = [field.upper() for field in keys if getattr(values, field) is not None]
         text = ", ".join(f"{variable} is {value or 'not set'}" for variable, value in chosen.items())
-        effective = getattr(values, "provider", "")  # where it follows from other variables
+        effective = getattr(values, "providers", "")  # where it follows from other variables
         chosen_is = f", which means {effective}" if effective and effective not in chosen.values() else ""
         yield Finding(name, "ok", f"{text}{chosen_is}; keys: {', '.join(given) or 'none'}")

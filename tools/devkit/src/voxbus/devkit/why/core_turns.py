@@ -83,6 +83,8 @@ def _reply(turn: TurnState, usual_provider: str) -> Iterator[str]:
     match ended.reason:
         case "takeover":
             yield "another LLM worker took the reply over and could only end it where it was"
+        case "cut_off":
+            yield f"{ended.provider or 'the model'} broke off in mid-reply, which ends at its last whole sentence"
         case "length":
             yield "the model's answer was longer than it may be (LLM_MAX_TOKENS)"
         case _:
