@@ -17,7 +17,7 @@ from voxbus.common.clips import clip_key
 from voxbus.common.codec import AudioIn, unpack_audio_in, unpack_replay
 
 from .conftest import AGENT_FILE, Start
-from .twilio import Running, Twilio, Workers
+from .twilio import Running, Twilio, Workers, counted
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -339,6 +339,44 @@ async def test_a_call_that_nobody_takes_is_told_so(gateway: Running, bus: Bus) -
     assert call.heard() == AUDIO
     await call.closed()
     assert "<Hangup" in (await gateway.post("/twilio/next", {"CallSid": call.sid})).text
+
+
+@pytest.mark.parametrize("lacking", ["llm", "tts"])
+async def test_a_call_that_is_taken_and_never_answered_is_told_so_by_the_carrier(
+    lacking: str, new_gateway: Start, agents_dir: Path, workers: Callable[[str], Workers]
+) -> None:
+    # Its apology was never rendered, as where no TTS worker has ever been.
+    unheard = AGENT_FILE.replace("All our lines are busy.", f"Nobody is there, no {lacking} either.")
+    (agents_dir / "unheard.yaml").write_text(unheard.replace("test_agent", "unheard"))
+    before = counted("gateway_no_capacity", lacking=lacking)
+    async with new_gateway() as gateway:
+        call = gateway.call()
+        await call.begin(agent="unheard")
+        await gateway.log(call.sid, ev.Started)
+        worker = workers(call.sid)
+        await worker.attach()
+        if lacking == "tts":
+            await worker.put(
+                ev.Sentence(call=call.sid, turn=1, index=0, text="Hello.", voice=Voice(), interruptible=True)
+            )
+        (ended,) = await gateway.log_within(call.sid, ev.Ended, 20)
+        assert (ended.reason, ended.detail, ended.unsaid) == (
+            "no_capacity",
+            f"no {lacking.upper()} worker took it",
+            True,
+        )
+        await call.closed()
+        twiml = (await gateway.post("/twilio/next", {"CallSid": call.sid})).text
+        assert f'<Say language="en-US">Nobody is there, no {lacking} either.</Say><Hangup' in twiml
+    assert counted("gateway_no_capacity", lacking=lacking) == before + 1
+
+
+async def test_a_call_whose_streams_are_all_refused_is_told_so_by_the_carrier(gateway: Running) -> None:
+    call = gateway.call()
+    for tries in ("0", "1"):
+        assert "<Stream" in (await gateway.post(f"/twilio/next?tries={tries}", {"CallSid": call.sid})).text
+    twiml = (await gateway.post("/twilio/next?tries=2", {"CallSid": call.sid})).text
+    assert '<Say language="en-US">All our lines are busy.</Say><Hangup' in twiml
 
 
 # The call comes back

@@ -68,6 +68,83 @@ def test_a_call_that_no_worker_takes(line: Line) -> None:
     assert line.due(3001, 0) is None
 
 
+def test_a_greeting_that_nobody_has(line: Line) -> None:
+    line.attach()
+    assert line.due(6999, 0) is None
+    assert line.due(7000, 0) == "no_capacity"
+    assert line.closing.lacking == "llm"
+
+
+def test_a_greeting_that_nobody_speaks(line: Line) -> None:
+    line.attach()
+    line.now = 6000
+    line.log(SENTENCE, REPLY_ENDED)
+    assert line.due(12_999, 0) is None
+    assert line.due(13_000, 0) == "no_capacity"
+    assert line.closing.lacking == "tts"
+
+
+def test_a_greeting_that_is_heard_is_owed_no_more(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE)
+    line.closing.heard()
+    assert line.due(60_000, 0) is None
+
+
+def test_an_utterance_is_answered_in_time_or_never(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HEARD)
+    line.now = 10_000
+    line.log(said(2, "hello"))
+    line.now = 18_000
+    line.log(said(3, "hello?"))  # asking again does not make it younger
+    assert line.due(24_999, 0) is None
+    assert line.due(25_000, 0) == "no_capacity"
+    assert line.closing.lacking == "llm"
+    line.log(replace(SENTENCE, turn=3), replace(HEARD, turn=3))
+    assert line.due(25_001, 0) is None
+
+
+def test_an_answer_may_be_to_say_nothing(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HEARD, said(2, "hold on"), replace(REPLY_ENDED, turn=2, sentences=0))
+    assert line.due(60_000, 0) is None
+
+
+def test_who_speaks_is_not_told_that_nobody_is_there(line: Line) -> None:
+    line.attach()
+    line.now = 6000
+    line.log(SPEECH)
+    assert line.due(7000, 0) is None
+
+
+def test_while_the_bus_is_away_nothing_is_owed(line: Line) -> None:
+    line.attach()
+    line.closing.wait(20_000)
+    assert line.due(26_999, 0) is None
+    assert line.due(27_000, 0) == "no_capacity"
+
+
+def test_a_machine_is_not_answered_before_it_is_through(agent: Agent) -> None:
+    line = Line(agent.model_copy(update={"machine_detection": "leave_message"}))
+    line.attach()
+    line.log(said(2, "you have reached"), ev.Status(call=SID, sequence=0, answered_by="machine_start"))
+    assert line.due(60_000, 0) is None
+
+
+@pytest.mark.parametrize(("heard", "expected"), [(False, "no_capacity"), (True, None)])
+def test_what_a_call_is_owed_goes_with_it_to_another_stream(
+    line: Line, heard: bool, expected: str | None
+) -> None:
+    line.attach()
+    line.log(SENTENCE, REPLY_ENDED, *([HEARD] if heard else []))
+    closing = Closing(line.state, "MZ1", 100_000)
+    resumed = ev.Resumed(call=SID, stream_sid="MZ1")
+    line.log(resumed)
+    closing.on_event(resumed, 100_000)
+    assert closing.due(107_000, 0) == expected
+
+
 def test_a_hangup_waits_for_the_verdict(line: Line) -> None:
     line.attach()
     line.log(SENTENCE, HANGUP)
@@ -106,7 +183,7 @@ def test_who_speaks_during_the_goodbye_or_after_it_is_waited_for(line: Line, beg
     line.log(HEARD)
     assert line.due(9000, 1600) is None
     line.log(said(2, "wait"))
-    assert line.due(90_000, 1600) is None
+    assert line.due(23_999, 1600) is None
 
 
 def test_a_murmur_after_the_goodbye_holds_the_hangup_only_while_it_lasts(line: Line) -> None:
@@ -144,7 +221,7 @@ def test_an_utterance_cancels_the_hangup(line: Line) -> None:
     line.attach()
     line.log(SENTENCE, HANGUP, REPLY_ENDED)
     line.log(said(2, "wait"))
-    assert line.due(90_000, 0) is None
+    assert line.due(14_999, 0) is None
 
 
 def test_a_hangup_that_was_interrupted_waits_for_what_the_caller_has_to_say(line: Line) -> None:
@@ -249,6 +326,20 @@ def test_streams_that_never_start_end_the_call() -> None:
         tries += 1
         decision = decide(CallState(), decision.streams, decision.tries)
     assert tries == MAX_TRIES - 1
+    assert decision == HangUp("connection_lost", "the media stream could not be started", apologize=True)
+
+
+def test_a_caller_who_was_not_told_why_is_told_by_the_carrier(
+    stored: Callable[..., list[Stored]], started: ev.Started
+) -> None:
+    ended = ev.Ended(call=SID, reason="no_capacity", unsaid=True)
+    assert decide(fold(stored(started, ended)), 0, 0) == HangUp(None, apologize=True)
+
+
+def test_a_call_that_has_begun_is_not_apologized_to(
+    stored: Callable[..., list[Stored]], started: ev.Started
+) -> None:
+    decision = decide(fold(stored(started)), 1, MAX_TRIES - 1)
     assert decision == HangUp("connection_lost", "the media stream could not be started")
 
 

@@ -218,10 +218,10 @@ def test_workers_and_streams_that_were_replaced(script: Script) -> None:
 def test_nobody_took_the_call(script: Script) -> None:
     script.start()
     del script.log[1]
-    script.at(3).ends("no_capacity")
+    script.at(3).add(ev.Ended(call=script.sid, reason="no_capacity", detail="no STT worker took it"))
     assert told(script)[:2] == [
         "   0:00.0           no STT worker took the call: nobody listened to the caller",
-        "No STT worker took the call in time: the agent apologized and hung up.",
+        "No STT worker took it in time: the agent apologized and hung up.",
     ]
 
 

@@ -387,11 +387,12 @@ class Disconnected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Event):
-    """Exactly once in a call's life."""
+    """Exactly once in a call's life. ``unsaid``: nobody told the caller why; the carrier's own voice is to do it."""
 
     kind: ClassVar[str] = "ended"
     reason: EndReason
     detail: str = ""
+    unsaid: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

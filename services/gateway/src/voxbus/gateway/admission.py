@@ -22,6 +22,7 @@ from voxbus.gateway import metrics, tokens
 from voxbus.gateway.agents import Catalog
 from voxbus.gateway.call import Call, Leaving
 from voxbus.gateway.core_caller import CallerAudio, resume_at_ms
+from voxbus.gateway.core_closing import Limits
 from voxbus.gateway.core_media import StartBody
 from voxbus.gateway.errors import Refused, TooLate
 from voxbus.gateway.outlet import Outlet
@@ -43,6 +44,7 @@ class Asking:
     now_ms: Callable[[], float]
     left: Callable[[Leaving], None]
     log: Log
+    limits: Limits
 
 
 class Admitted:
@@ -83,6 +85,7 @@ class Admitted:
             now_ms=asking.now_ms,
             left=asking.left,
             log=asking.log,
+            limits=asking.limits,
         )
         for stored in self._early:
             call.on_event(stored)

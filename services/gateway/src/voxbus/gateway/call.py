@@ -25,7 +25,7 @@ from voxbus.common.fold import CallState
 from voxbus.common.logs import Log
 from voxbus.gateway import metrics
 from voxbus.gateway.core_caller import CallerAudio
-from voxbus.gateway.core_closing import Closing, Reason
+from voxbus.gateway.core_closing import Closing, Lacking, Limits, Reason
 from voxbus.gateway.core_media import Writer
 from voxbus.gateway.core_playout import Clear, Filled, Frames, Mark, Player, Publish
 from voxbus.gateway.core_ring import ReplayRing
@@ -48,7 +48,7 @@ _REASONS: Final[dict[str, tuple[int, str]]] = {
 class Call:
     """``left`` is called once, when the call is to leave the socket; the shell around does the rest.
 
-    ``no_capacity_clip`` is what to say when no STT worker took the call.
+    ``no_capacity_clip`` is what to say when no worker is there for the caller; empty = the carrier is asked to say it.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Call:
         now_ms: Callable[[], float],
         left: Callable[[Leaving], None],
         log: Log,
+        limits: Limits | None = None,
     ) -> None:
         self.state = state
         self.stream_sid = stream_sid
@@ -71,19 +72,21 @@ class Call:
         self.player = Player(sid, stream_sid, caller.when)
         self.ring = ReplayRing()
         self._sid = sid
+        self._bus = bus
         self._publish_audio = bus.audio.publish
         self._audio_in = subjects.audio_in(sid)
         self._outlet = outlet
         self._publisher = publisher
         self._caller = caller
         self._writer = Writer(stream_sid)
-        self._closing = Closing(state, stream_sid, now_ms())
+        self._closing = Closing(state, stream_sid, now_ms(), limits)
         self._now_ms = now_ms
         self._left = left
         self._log = log
         self._gone = False
         self._check_at_ms = 0.0
         self._apology: float | None = None  # since when we say that nobody can take the call
+        self._lacking: Lacking = "stt"
         self._keys = 0
 
     # From the socket
@@ -199,6 +202,10 @@ class Call:
         """Whether it is time to leave."""
         if self._gone:
             return
+        if self.player.speaks:
+            self._closing.heard()
+        elif not self._bus.connected:
+            self._closing.wait(now_ms)
         silent_since = self.player.silent_since(now_ms)
         reason = self._closing.due(now_ms, silent_since)
         match reason:
@@ -217,15 +224,19 @@ class Call:
                 assert_never(reason)
 
     def _apologize(self, now_ms: float, silent_since_ms: float | None) -> None:
-        """Nobody listens to the caller: say so, and end."""
+        """Nobody is there for the caller: say so, and end."""
         if self._apology is None:
             self._apology = now_ms
+            self._lacking = self._closing.lacking
+            metrics.NO_CAPACITY.labels(self._lacking).inc()
             if self.no_capacity_clip:
                 self.player.say(self.no_capacity_clip, now_ms)
                 self._do()
                 return
         if silent_since_ms is not None:
-            self._publish(ev.Ended(call=self._sid, reason="no_capacity"))
+            detail = f"no {self._lacking.upper()} worker took it"
+            unsaid = not self.no_capacity_clip
+            self._publish(ev.Ended(call=self._sid, reason="no_capacity", detail=detail, unsaid=unsaid))
             self._leave("no_capacity")
 
     def _leave(self, why: Leaving) -> None:

@@ -17,10 +17,14 @@ _SUCCESSOR_S: Final = 2
 
 @dataclass(frozen=True)
 class HangUp:
-    """``ended``: the reason to put into the log first; None = it is there already."""
+    """``ended``: the reason to put into the log first; None = it is there already.
+
+    ``apologize``: the caller waited for an agent that never spoke, and has not been told why.
+    """
 
     ended: EndReason | None
     detail: str = ""
+    apologize: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ Next = HangUp | Dial | Reconnect
 def decide(state: CallState, streams: int, tries: int) -> Next:
     """``streams``/``tries``: what the last Reconnect said; Twilio brings them back in the URL."""
     if state.ended is not None:
-        return HangUp(None)
+        return HangUp(None, apologize=state.ended.unsaid)
     if state.hangup is not None:
         return HangUp("agent_hung_up")
     if state.transfer is not None:
@@ -56,7 +60,7 @@ def decide(state: CallState, streams: int, tries: int) -> Next:
     now = streams_of(state)
     tries = 0 if now > streams else tries + 1
     if tries >= MAX_TRIES:
-        return HangUp("connection_lost", "the media stream could not be started")
+        return HangUp("connection_lost", "the media stream could not be started", apologize=not now)
     return Reconnect(now, tries)
 
 

@@ -23,6 +23,11 @@ STREAM_ERRORS = counter(
 )
 UNDERRUNS = counter("gateway_underruns", "Sentences with a gap inside.")
 DEAD_AIR = counter("gateway_dead_air", "Silence while a reply was due, by what filled it.", "kind")
+NO_CAPACITY = counter(
+    "gateway_no_capacity",
+    "Calls that were told that nobody can take them, by whose worker was missing.",
+    "lacking",
+)
 INTERRUPTIONS = counter("gateway_interruptions", "Replies that the caller cut.")
 REACTION = histogram_ms("gateway_barge_in_reaction", "First caller frame over the agent to clear sent.")
 RESPONSE = histogram_ms("gateway_response", "The caller's last speech to the first agent frame sent.")

@@ -10,6 +10,7 @@ from voxbus.common.logs import get_logger
 from voxbus.common.web import WebServer
 from voxbus.gateway.agents import Catalog
 from voxbus.gateway.clipbox import ClipBox
+from voxbus.gateway.core_closing import Limits
 from voxbus.gateway.gate import Gate
 from voxbus.gateway.http import make_app
 from voxbus.gateway.media_socket import for_board
@@ -45,7 +46,9 @@ class Gateway:
         settings = self._settings
         gate = Gate(settings)
         await self._catalog.publish(self._bus.agents)
-        board = self._board = Switchboard(self._bus, self._catalog, gate, ClipBox(self._bus.clips), Ticker())
+        limits = Limits(reply=settings.no_reply_seconds * 1000)
+        clips = ClipBox(self._bus.clips)
+        board = self._board = Switchboard(self._bus, self._catalog, gate, clips, Ticker(), limits)
         webhooks = Webhooks(self._bus, self._catalog)
         feeds = self._feeds = Feeds(self._bus)
         app = make_app(board, webhooks)

@@ -61,6 +61,14 @@ class GatewaySettings(ServiceSettings):
         description="The agent of calls whose context and URL name none.",
     )
 
+    no_reply_seconds: float = Field(
+        default=15.0,
+        ge=8,
+        le=300,
+        description="A caller who was not answered for so long hears that nobody can take the call. Must be longer "
+        "than `LLM_FIRST_TOKEN_MS`.",
+    )
+
     @field_validator("public_url")
     @classmethod
     def _is_origin(cls, value: str) -> str:

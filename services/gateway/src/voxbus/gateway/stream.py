@@ -104,7 +104,9 @@ class Stream:
     async def _begin(self, start: StartBody) -> None:
         board = self._board
         began_ms = board.ticker.now_ms()
-        asking = Asking(start, self._minted, self._outlet, board.ticker.now_ms, self._left, self._log)
+        asking = Asking(
+            start, self._minted, self._outlet, board.ticker.now_ms, self._left, self._log, board.limits
+        )
         try:
             admitted = await admit(board.bus, board.catalog, asking)
         except MediaError as error:

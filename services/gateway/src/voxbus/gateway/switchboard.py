@@ -14,6 +14,7 @@ from voxbus.common.subjects import check_sid
 from voxbus.gateway import metrics
 from voxbus.gateway.agents import Catalog
 from voxbus.gateway.clipbox import ClipBox
+from voxbus.gateway.core_closing import Limits
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.gate import Gate
 from voxbus.gateway.outlet import Outlet
@@ -47,6 +48,7 @@ class Switchboard:
     gate: Gate
     clips: ClipBox
     ticker: Ticker
+    limits: Limits = field(default_factory=Limits)
     streams: set[Stream] = field(default_factory=set)
     draining: bool = False
     successor: bool = False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from twilio.twiml.voice_response import VoiceResponse
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
 
 
 def stream(url: str, parameters: Mapping[str, str], status_url: str, next_url: str, pause_s: int = 0) -> str:
@@ -25,6 +28,14 @@ def stream(url: str, parameters: Mapping[str, str], status_url: str, next_url: s
 
 def hang_up() -> str:
     response = VoiceResponse()
+    response.hangup()
+    return str(response)
+
+
+def apologize(line: str, language: str) -> str:
+    """The carrier's voice says ``line``: in ``language`` when that looks like one of Twilio's (``en-US``)."""
+    response = VoiceResponse()
+    response.say(line, language=language if _LANGUAGE.fullmatch(language) else None)
     response.hangup()
     return str(response)
 

@@ -15,7 +15,7 @@ from voxbus.common.bus import Bus
 from voxbus.common.context import encode_context
 from voxbus.common.errors import Conflict, InvalidCallSid
 from voxbus.common.events import Direction, Event
-from voxbus.common.fold import fold
+from voxbus.common.fold import CallState, fold
 from voxbus.common.logs import get_logger
 from voxbus.gateway import metrics, tokens, twiml
 from voxbus.gateway.admission import context_of
@@ -103,8 +103,10 @@ class Webhooks:
     async def next(self, asked: Asked, *, stops_alone: bool) -> str:
         """A stream is over: what now?"""
         sid, query = asked.sid, asked.query
-        decision = await self.decide(sid, asked.number(query, "streams"), asked.number(query, "tries"))
+        decision, state = await self.decide(sid, asked.number(query, "streams"), asked.number(query, "tries"))
         match decision:
+            case HangUp(apologize=True):
+                return await self._apology(asked, state)
             case HangUp():
                 return twiml.hang_up()
             case Dial(number):
@@ -114,9 +116,18 @@ class Webhooks:
                 leg = _leg(asked, query.get("agent", ""), asked.session)
                 return await self._connect(asked.origin, leg, decision, stops_alone=stops_alone)
 
-    async def decide(self, sid: str, streams: int, tries: int) -> Next:
+    async def _apology(self, asked: Asked, state: CallState) -> str:
+        if state.started is not None:
+            agent = state.started.agent
+        else:
+            context = await context_of(self._bus, asked.sid, asked.session)
+            agent = self._catalog.resolve(context.agent or asked.query.get("agent", ""), context.variables)
+        return twiml.apologize(agent.lines.no_capacity, agent.language)
+
+    async def decide(self, sid: str, streams: int, tries: int) -> tuple[Next, CallState]:
         """See ``core_next.decide``; when that ends the call, it is in the log before this returns."""
-        decision = decide(fold(await self._bus.read_log(sid)), streams, tries)
+        state = fold(await self._bus.read_log(sid))
+        decision = decide(state, streams, tries)
         match decision:
             case HangUp(reason, detail):
                 if detail:
@@ -127,7 +138,7 @@ class Webhooks:
                 await self._once(ev.Ended(call=sid, reason="transferred"))
             case Reconnect():
                 pass
-        return decision
+        return decision, state
 
     async def _connect(self, origin: Origin, leg: Leg, then: Reconnect, *, stops_alone: bool) -> str:
         token = await tokens.mint(self._bus.tokens, leg)

@@ -61,6 +61,11 @@ class Player:
         return end if end <= now_ms and self._stage.clip is None else None
 
     @property
+    def speaks(self) -> bool:
+        """Some of the reply that is due has left for the caller, clips aside."""
+        return self._stage.reply is not None and self._stage.reply.begun
+
+    @property
     def busy(self) -> bool:
         """``tick`` has something to watch."""
         reply = self._stage.reply

@@ -92,7 +92,7 @@ class Desk:
 
         ``agent`` is whom the call was placed to: it may not have begun yet.
         """
-        decision = await self._webhooks.decide(sid, streams, tries)
+        decision, _ = await self._webhooks.decide(sid, streams, tries)
         match decision:
             case HangUp():
                 return Then("hang_up")

@@ -62,7 +62,9 @@ def _end(state: CallState) -> Ending:
         case "connection_lost":
             return Ending(f"the connection to the {other} was lost and did not come back", False)
         case "no_capacity":
-            return Ending("no STT worker took the call in time: the agent apologized and hung up", False)
+            who = ended.detail or "no STT worker took it"
+            told = "the carrier was asked to say so" if ended.unsaid else "the agent apologized and hung up"
+            return Ending(f"{who} in time: {told}", False)
         case "time_limit":
             return Ending("the call was cut at its time limit (MAX_CALL_S)", False)
         case "error":
