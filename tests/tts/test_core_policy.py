@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,34 @@ def test_a_provider_that_is_gone_is_not_asked_for_its_other_voices() -> None:
     assert attempts.failed("unavailable", 0) == Say(OTHER)
 
 
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "rate_limited",
+        "overloaded",
+        "server_error",
+        "auth",
+        "quota",
+        "first_audio_timeout",
+        "paused",
+        "connection",
+    ],
+)
+def test_a_vendor_that_fails_is_followed_by_another_from_the_beginning(cause: str) -> None:
+    attempts = Attempts([OTHER, Voice(provider="cloud", name="bert"), ASKED])
+    assert attempts.failed(cause, 800) == Say(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("cause", "again"), [("connection", True), ("cut_off", True), ("rate_limited", False)]
+)
+def test_where_nobody_else_is_a_connection_that_broke_is_made_once_more(cause: str, again: bool) -> None:
+    attempts = Attempts([OTHER])
+    assert attempts.failed(cause, 800) == (Say(OTHER) if again else SayClip())
+    if again:
+        assert attempts.failed(cause, 800) == SayClip()
+
+
 def test_a_voice_that_is_named_twice_is_tried_once() -> None:
     attempts = Attempts([ASKED, ASKED, SPARE, ASKED])
     assert attempts.failed("no_audio", 0) == Say(SPARE)
@@ -40,7 +69,11 @@ def test_a_voice_that_is_named_twice_is_tried_once() -> None:
 
 @given(
     st.lists(st.sampled_from([ASKED, SPARE, OTHER]), min_size=1),
-    st.lists(st.sampled_from(["crashed", "stalled", "no_audio", "unavailable"]), min_size=5, max_size=5),
+    st.lists(
+        st.sampled_from(["crashed", "stalled", "no_audio", "unavailable", "connection"]),
+        min_size=5,
+        max_size=5,
+    ),
 )
 def test_it_always_ends_with_the_clip(voices: list[Voice], causes: list[str]) -> None:
     attempts = Attempts(voices)

@@ -32,6 +32,8 @@ class ScriptedProvider:
 
     async def close(self) -> None: ...
 
+    def warm(self, voice: Voice) -> None: ...
+
     def not_ready(self) -> str:
         return ""
 

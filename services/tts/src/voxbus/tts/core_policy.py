@@ -1,8 +1,14 @@
 """What to do when a voice fails in a sentence.
 
-    asked voice -> (its process died: once more, from where it stopped) -> default voice -> spare voices -> clip
+    failure                                            what says the sentence then
+    -------------------------------------------------  -------------------------------------------------------------
+    a process of the provider died, or hangs           the same voice, once, from where it stopped
+    the voice cannot say this text, does not exist     another voice: the default one, spare ones, other providers'
+    the provider refuses, stalls, is not there         another provider's voice
+    the connection broke, and nobody else is there     the same voice, once, from the beginning
+    nobody is left                                     the agent's own prepared fallback line
 
-A sentence is never dropped in silence: at the end stands the agent's own prepared fallback line.
+A sentence is never dropped in silence.
 """
 
 from __future__ import annotations
@@ -15,10 +21,13 @@ from voxbus.common.agents import Voice
 
 #: Causes that say nothing about voice or text: the same again may well succeed.
 CHANCE: Final = frozenset({"crashed", "stalled"})
-
-
+#: A connection that broke says nothing about the next one.
+BROKE: Final = frozenset({"connection", "cut_off", "malformed"})
 #: No voice of the provider works now.
-WHOLE_PROVIDER: Final = "unavailable"
+WHOLE_PROVIDER: Final = BROKE | {
+    "unavailable", "auth", "quota", "rate_limited", "overloaded", "server_error", "timeout", "first_audio_timeout",
+    "paused",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,14 @@ class Attempts:
             )
             return Say(self._left[0], skip_bytes=sent_bytes)
         failed = self._left.pop(0)
-        if cause == WHOLE_PROVIDER:
+        if cause in WHOLE_PROVIDER:
             self._left = [voice for voice in self._left if voice.provider != failed.provider]
-        # Another voice has another timing: it says the sentence from its beginning, as a person would.
-        return Say(self._left[0]) if self._left else SayClip()
+        # Another voice, and the same one of a vendor, has another timing: it says the sentence from its beginning, as a
+        # person would.
+        if self._left:
+            return Say(self._left[0])
+        if cause in BROKE and not self._repeated:
+            self._repeated = True
+            self._left = [failed]
+            return Say(failed)
+        return SayClip()

@@ -7,6 +7,7 @@ voices x 24 sentences). The limiter behind it takes the rare peaks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -51,13 +52,20 @@ def pause_after_ms(text: str) -> float:
 
 
 class Shaper:
-    """One sentence: int16 samples at ``from_hz`` in, mu-law at 8 kHz out, as early as it is certain."""
+    """One sentence: int16 samples at ``from_hz`` in, mu-law at 8 kHz out, as early as it is certain.
 
-    def __init__(self, from_hz: int) -> None:
+    ``gain_db``: where it is known already; nothing is waited for then. ``hears`` gets the samples at 8 kHz, before the
+    gain.
+    """
+
+    def __init__(
+        self, from_hz: int, gain_db: float | None = None, hears: Callable[[Pcm], None] | None = None
+    ) -> None:
         self._resampler = Resampler(from_hz, HZ)
         self._ahead: list[Pcm] = []
         self._ahead_ms = 0.0
-        self._limiter: Limiter | None = None
+        self._limiter = None if gain_db is None else Limiter(HZ, gain_db, CEILING_DBFS)
+        self._hears = hears
         self._trim = _Trim()
 
     def feed(self, samples: Pcm) -> bytes:
@@ -78,6 +86,8 @@ class Shaper:
         return out + self._trim.tail() + bytes([SILENCE]) * pause_bytes
 
     def _level(self, samples: Pcm) -> bytes:
+        if self._hears is not None:
+            self._hears(samples)
         if self._limiter is not None:
             return self._trim.feed(self._limiter.feed(samples))
         self._ahead.append(samples)

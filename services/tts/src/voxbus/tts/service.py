@@ -65,7 +65,7 @@ class TtsService:
         self.clips = Clips(bus)
         self.speaker = Speaker(providers, self.clips, self._prepared_line)
         self.jobs = JobRunner(
-            bus, "tts", self._handle, capacity=settings.tts_sentences, on_failure=self._on_failure
+            bus, "tts", self._handle, capacity=settings.sentences, on_failure=self._on_failure
         )
 
     async def start(self) -> None:

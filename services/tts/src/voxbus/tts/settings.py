@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from voxbus.common.settings import ServiceSettings
+
+_URL: Final = r"^https?://[^\s]+$"
 
 
 def _cpus() -> int:
@@ -17,10 +20,18 @@ def _cpus() -> int:
 class TtsSettings(ServiceSettings):
     tts_provider: str = Field(
         default="espeak",
-        description="Who speaks. Several, separated by commas: the next one stands in when one fails.",
+        description="Who speaks: names of docs/providers.md, with commas; the next one stands in when one fails.",
     )
     tts_voice: str = Field(
-        default="en-us", description="The voice of agents that name none, as the first provider calls it."
+        default="",
+        description="The voice of agents that name none, as the first provider calls it; unset = its default.",
+    )
+    tts_first_audio_ms: int = Field(
+        default=2000,
+        ge=100,
+        le=20000,
+        description="How long a provider over the network may take to begin a sentence, and pause in one; then the next"
+        " one says it.",
     )
     tts_processes: int = Field(
         default_factory=_cpus,
@@ -29,10 +40,35 @@ class TtsSettings(ServiceSettings):
         description="Synthesis processes of embedded providers.",
         json_schema_extra={"default_text": "number of CPUs"},
     )
-    tts_sentences: int = Field(
-        default_factory=lambda: 2 * _cpus(),
+    tts_sentences: int | None = Field(
+        default=None,
         ge=1,
         le=4096,
-        description="Sentences that this worker takes at a time.",
-        json_schema_extra={"default_text": "twice the number of CPUs"},
+        description="Sentences that this worker takes at a time. Unset: twice the number of CPUs where the first voice"
+        " is embedded, else 32.",
     )
+    deepgram_base_url: str = Field(
+        default="https://api.deepgram.com", pattern=_URL, description="Deepgram's server."
+    )
+    deepgram_api_key: SecretStr | None = Field(default=None, description="The key of Deepgram.")
+
+    def secret(self, field: str) -> str:
+        """The secret of that field; empty where there is none."""
+        value: SecretStr | None = getattr(self, field)
+        return value.get_secret_value() if value is not None else ""
+
+    def voice_of(self, provider: str) -> str:
+        """``TTS_VOICE`` is a name that the first provider knows; empty for others."""
+        return self.tts_voice if provider == self._first else ""
+
+    @property
+    def first_audio_s(self) -> float:
+        return self.tts_first_audio_ms / 1000
+
+    @property
+    def sentences(self) -> int:
+        return self.tts_sentences or (2 * _cpus() if self._first == "espeak" else 32)
+
+    @property
+    def _first(self) -> str:
+        return self.tts_provider.partition(",")[0].strip()

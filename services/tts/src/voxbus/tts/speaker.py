@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from voxbus.common.agents import Voice
 from voxbus.common.errors import ProviderError
 from voxbus.common.events import Sentence
 from voxbus.common.logs import get_logger
+from voxbus.common.providers.breaker import Breakers
 from voxbus.common.telemetry import counter
 from voxbus.tts.clips import Clips
 from voxbus.tts.core_policy import Attempts, Say, SayClip
@@ -48,18 +50,21 @@ class Speaker:
         self._default = next(iter(providers.values()))
         self._clips = clips
         self._prepared = prepared
+        self._breakers = Breakers()
         self._unknown: set[tuple[str, str]] = set()
 
     async def speak(self, sentence: Sentence) -> AsyncGenerator[Chunk, None]:
         """The audio of the sentence, as it is made. Close the generator to cancel."""
         if (clip := self._clips.get(sentence.voice, sentence.text)) is not None:
+            self._warm(sentence.voice)
             yield Chunk(clip, "clip")
             return
-        attempts = Attempts(self._voices(sentence.voice))
+        attempts = Attempts(self._in_order(self._voices(sentence.voice)))
         step: Say | SayClip = attempts.first()
         while isinstance(step, Say):
             said = bytearray()
             try:
+                self._breakers.asking(step.voice.provider, time.monotonic())
                 async with aclosing(self._provider(step).speak(sentence.text, step.voice)) as spoken:
                     async for audio in spoken:
                         sent_already = max(0, step.skip_bytes - len(said))
@@ -69,8 +74,10 @@ class Speaker:
             except ProviderError as error:
                 _FAILURES.labels(step.voice.provider, error.cause).inc()
                 log.warning("a voice failed", call_sid=sentence.call, turn=sentence.turn, error=error)
+                self._breakers.failed(step.voice.provider, error, time.monotonic())
                 step = attempts.failed(error.cause, max(len(said), step.skip_bytes))
             else:
+                self._breakers.succeeded(step.voice.provider)
                 self._clips.keep(sentence.voice, sentence.text, bytes(said))
                 return
         clip = await self._prepared(sentence)
@@ -91,6 +98,16 @@ class Speaker:
             except ProviderError as error:
                 if error.cause != "preempted":
                     raise
+
+    def _warm(self, asked: Voice) -> None:
+        """Most calls begin with a greeting that needs no voice; what comes after it does."""
+        best = self._in_order(self._voices(asked))[0]
+        self._providers[best.provider].warm(best)
+
+    def _in_order(self, voices: list[Voice]) -> list[Voice]:
+        """Those whose provider rests come last, rather than never."""
+        order = self._breakers.order(tuple(dict.fromkeys(v.provider for v in voices)), time.monotonic())
+        return sorted(voices, key=lambda voice: order.index(voice.provider)) if voices else voices
 
     def _provider(self, step: Say) -> Provider:
         return self._providers[step.voice.provider]

@@ -15,6 +15,11 @@ COMMANDS = (
     ("up", "voxbus.devkit.commands.up", "run NATS and all services on this machine"),
     ("chaos", "voxbus.devkit.chaos.command", "kill processes while calls last, and count what it cost"),
     ("call", "voxbus.devkit.commands.call", "place one call through the simulated carrier"),
+    (
+        "simulate",
+        "voxbus.devkit.commands.simulate",
+        "speak the vendors' side of the providers, and fail on request",
+    ),
     ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),
     ("calls", "voxbus.devkit.commands.calls", "list the calls of the log"),
     ("why", "voxbus.devkit.commands.why", "say what went wrong in a call"),

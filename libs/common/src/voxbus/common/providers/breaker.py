@@ -20,7 +20,7 @@ from voxbus.common.errors import ProviderError
 REST_S: Final[Mapping[str, float]] = {
     "auth": 60.0, "quota": 60.0, "not_found": 60.0,
     "rate_limited": 2.0, "overloaded": 2.0, "server_error": 2.0, "connection": 2.0, "timeout": 2.0,
-    "first_token_timeout": 2.0, "stalled": 2.0,
+    "first_token_timeout": 2.0, "first_audio_timeout": 2.0, "stalled": 2.0, "paused": 2.0,
 }  # fmt: skip
 #: It is doubled with each failure in a row, up to this many times the first.
 _LONGEST: Final = 16

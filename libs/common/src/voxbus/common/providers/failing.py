@@ -26,7 +26,7 @@ def as_failure(error: Exception) -> ProviderError:
 
 
 def _closed(error: ConnectionClosed) -> ProviderError:
-    """Some vendors say why in the reason (PROTOCOLS 3.4, 8.3); the number they use for it differs."""
+    """Some vendors say why in the reason; the number they use for it differs."""
     if error.rcvd is None:
         return ProviderError("connection", "the connection broke")
     reason = error.rcvd.reason.strip()

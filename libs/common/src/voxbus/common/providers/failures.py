@@ -3,7 +3,7 @@
     passing     rate_limited overloaded timeout server_error        the same again may succeed, soon
     permanent   auth quota not_found bad_request                    somebody has to do something about it first
 
-Shapes (PROTOCOLS 3.4, 4.4, 6.2, 7, 8): OpenAI, Together and Anthropic ``{"error": {type, code}}``; Cloudflare
+Shapes: OpenAI, Together and Anthropic ``{"error": {type, code}}``; Cloudflare
 ``{"errors": [{code}]}``; Deepgram ``{err_code}`` and frames with ``{code}``; ElevenLabs ``{"detail": {status}}``;
 Cartesia ``{error_code, status_code}``.
 """

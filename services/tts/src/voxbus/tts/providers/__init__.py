@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from voxbus.common.providers.names import chosen
+from voxbus.common.providers.names import chosen, needed
 
 if TYPE_CHECKING:
     from voxbus.common.agents import Voice
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Provider(Protocol):
     """One a process, shared by all sentences.
 
-    Errors are ProviderErrors. Their causes: ``crashed`` and ``stalled`` (chance: the same may succeed), ``unavailable``
-    (no voice of this provider works now), ``no_audio`` (this voice cannot say this text), ``preempted`` (background
-    work made way).
+    Errors are ProviderErrors. Their causes: ``crashed`` and ``stalled`` (chance: the same may succeed), those of
+    ``core_policy.WHOLE_PROVIDER`` (no voice of this provider works now), ``no_audio`` (this voice cannot say this
+    text), ``preempted`` (background work made way).
     """
 
     name: str
@@ -39,6 +39,9 @@ class Provider(Protocol):
     def spares(self, voice: Voice) -> list[Voice]:
         """Voices that may stand in for a resolved one, best first."""
 
+    def warm(self, voice: Voice) -> None:
+        """A resolved voice will be needed soon: a connection may be opened. Returns at once."""
+
     def speak(self, text: str, voice: Voice, *, background: bool = False) -> AsyncGenerator[bytes, None]:
         """The audio of ``text``, as it is made, with a pause at its end. Close the generator to cancel.
 
@@ -54,11 +57,23 @@ class Provider(Protocol):
 def _espeak(settings: TtsSettings) -> Provider:
     from voxbus.tts.providers.espeak.provider import EspeakProvider
 
-    return EspeakProvider(settings.tts_voice, settings.tts_processes)
+    return EspeakProvider(settings.voice_of("espeak") or "en-us", settings.tts_processes)
+
+
+def _deepgram_aura(settings: TtsSettings) -> Provider:
+    from voxbus.tts.providers.deepgram_aura import DeepgramAura
+
+    key = needed("deepgram-aura", "DEEPGRAM_API_KEY", settings.secret("deepgram_api_key"))
+    return DeepgramAura(
+        settings.deepgram_base_url, key, settings.voice_of("deepgram-aura"), settings.first_audio_s
+    )
 
 
 #: A provider's module, and what it needs, is imported only when it was chosen.
-PROVIDERS: Final[dict[str, Callable[[TtsSettings], Provider]]] = {"espeak": _espeak}
+PROVIDERS: Final[dict[str, Callable[[TtsSettings], Provider]]] = {
+    "deepgram-aura": _deepgram_aura,
+    "espeak": _espeak,
+}
 
 
 def make_providers(settings: TtsSettings) -> dict[str, Provider]:

@@ -42,6 +42,9 @@ class EspeakProvider:
     def spares(self, voice: Voice) -> list[Voice]:
         return [voice.model_copy(update={"name": name}) for name in self._catalogue.spares(voice.name)]
 
+    def warm(self, voice: Voice) -> None:
+        return None
+
     async def speak(
         self, text: str, voice: Voice, *, background: bool = False
     ) -> AsyncGenerator[bytes, None]:

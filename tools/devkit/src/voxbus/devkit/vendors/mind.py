@@ -1,0 +1,98 @@
+"""The simulated model: the agent's scripted dialogue, told from nothing but the messages of the request.
+
+Which agent it is shows in the system prompt, and so do the values of the call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from voxbus.common.agent_texts import PLACEHOLDER, resolve
+from voxbus.common.agents import Agent
+from voxbus.llm.core_dialogue import Said, answer
+
+_KEYS = re.compile(r"\(pressed the keys ([^)]*)\)")
+_ASIDE = re.compile(r"\([^)]*\)\s*")
+
+
+@dataclass(frozen=True)
+class Message:
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Thought:
+    """``tool``: called after ``say``; empty = none."""
+
+    say: str
+    tool: str = ""
+    arguments: Mapping[str, str] | None = None
+
+
+class Mind:
+    """``otherwise``: what is said to a prompt that is no agent's."""
+
+    def __init__(self, agents: Iterable[Agent], otherwise: str = "I see. Tell me more.") -> None:
+        self._known = [_Known(agent) for agent in agents]
+        self._otherwise = otherwise
+
+    def think(self, messages: Sequence[Message]) -> Thought:
+        prompt = messages[0].text if messages and messages[0].role == "system" else ""
+        agent = next((found for known in self._known if (found := known.fits(prompt)) is not None), None)
+        if agent is None:
+            return Thought(self._otherwise)
+        given = answer(agent, _conversation(messages))
+        say = _rest(given.say, messages)
+        match given.reply.action:
+            case "end_call":
+                return Thought(say, "end_call", {})
+            case "transfer_call":
+                return Thought(say, "transfer_call", {"target": given.reply.target})
+        return Thought(say)
+
+
+@dataclass
+class _Known:
+    agent: Agent
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        seen: set[str] = set()
+        parts = []
+        for index, part in enumerate(PLACEHOLDER.split(self.agent.prompt)):
+            if index % 2 == 0:
+                parts.append(re.escape(part))
+            else:
+                parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
+                seen.add(part)
+        return re.compile("".join(parts) + r"\s*", re.DOTALL)
+
+    def fits(self, prompt: str) -> Agent | None:
+        found = self._pattern.fullmatch(prompt)
+        return None if found is None else resolve(self.agent, found.groupdict())
+
+
+def _conversation(messages: Sequence[Message]) -> list[Said]:
+    """What the caller said after the agent's first words: "hello?" on the telephone is answered by the greeting."""
+    first = next((index for index, message in enumerate(messages) if message.role == "assistant"), 0)
+    said = []
+    for message in messages[first:]:
+        if message.role != "user":
+            continue
+        if keys := _KEYS.search(message.text):
+            said.append(Said(keys[1].replace(" ", ""), keys=True))
+        elif text := _ASIDE.sub("", message.text).strip():
+            said.append(Said(text))
+    return said
+
+
+def _rest(say: str, messages: Sequence[Message]) -> str:
+    """Without what the assistant has said of it already, where the request asks to go on."""
+    *_, before, last = (Message("", ""), Message("", ""), *messages)
+    if before.role != "assistant" or last.role == "user":
+        return say
+    return say[len(before.text) :].lstrip() if say.startswith(before.text) else ""

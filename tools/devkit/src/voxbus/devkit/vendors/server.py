@@ -1,0 +1,84 @@
+"""All simulated vendors on one port.
+
+async with Vendors() as vendors:
+    vendors.environment            what services read to find them, keys included
+    vendors.desk.faults.plan("openai", Fault("rate_limited"))
+    vendors.desk.protocol_errors   must stay empty
+
+Over HTTP: ``GET /simulator`` (counts, protocol errors), ``POST /simulator/faults`` ({"vendor", "kind", "after",
+"times"}; without "times" until the next one, without "kind" none any more).
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from voxbus.devkit.vendors.deepgram_aura import DeepgramAura
+from voxbus.devkit.vendors.deepgram_flux import DeepgramFlux
+from voxbus.devkit.vendors.desk import KEY, Desk
+from voxbus.devkit.vendors.faults import KINDS, Fault
+from voxbus.devkit.vendors.openai_chat import VENDORS, OpenAiChat
+
+#: What is simulated of each service, by the name that the service's setting has.
+SIMULATED = {
+    "stt": ("deepgram-flux",),
+    "llm": tuple(VENDORS),
+    "tts": ("deepgram-aura",),
+}
+
+
+class Vendors:
+    """``port``: 0 = a free one."""
+
+    def __init__(self, desk: Desk | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.desk = desk or Desk()
+        self._host = host
+        self._port = port
+
+    async def __aenter__(self) -> Vendors:
+        app = web.Application()
+        app.add_routes([web.get("/simulator", self._state), web.post("/simulator/faults", self._fault)])
+        for vendor in (DeepgramFlux(self.desk), DeepgramAura(self.desk), OpenAiChat(self.desk)):
+            app.add_routes(vendor.routes())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Base URLs and keys of all of them."""
+        urls = {f"{name.upper()}_BASE_URL": self.url + path for name, path in VENDORS.items()}
+        keys = {f"{name}_API_KEY": KEY for name in ("DEEPGRAM", "OPENAI", "TOGETHER", "GROQ")}
+        return {"DEEPGRAM_BASE_URL": f"{self.url}/deepgram", **urls, **keys}
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            {"counts": dict(self.desk.counts), "protocol_errors": self.desk.protocol_errors}
+        )
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        vendor, kind = asked.get("vendor"), asked.get("kind")
+        if not any(vendor in names for names in SIMULATED.values()):
+            return web.json_response({"error": f"vendor: one of {SIMULATED}"}, status=400)
+        if kind is None:
+            self.desk.faults.always(vendor, None)
+            return web.json_response({})
+        if kind not in KINDS:
+            return web.json_response({"error": f"kind: one of {', '.join(KINDS)}"}, status=400)
+        fault = Fault(kind, after=int(asked.get("after", 0)))
+        if times := int(asked.get("times", 0)):
+            self.desk.faults.plan(vendor, *[fault] * times)
+        else:
+            self.desk.faults.always(vendor, fault)
+        return web.json_response({})
