@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 
@@ -32,6 +34,32 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(Example).silence_ms == 500
     monkeypatch.setenv("API_KEY", "")
     with pytest.raises(SettingsError, match="API_KEY is not set"):
+        load(Example)
+
+
+def test_what_the_environment_leaves_out_may_be_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "api_key").write_text("from a file\n")
+    (tmp_path / "silence_ms").write_text("700\n")
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("SILENCE_MS", "800")
+    assert load(Example).api_key.get_secret_value() == "s3cret"
+    monkeypatch.setenv("API_KEY", "")
+    settings = load(Example)
+    assert (settings.api_key.get_secret_value(), settings.silence_ms) == ("from a file", 800)
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match="SECRETS_DIR is wrong"):
+        load(Example)
+    (tmp_path / "api_key").mkdir()
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    monkeypatch.delenv("API_KEY")
+    with pytest.warns(UserWarning, match="api_key"), pytest.raises(SettingsError, match="API_KEY is not set"):
         load(Example)
 
 

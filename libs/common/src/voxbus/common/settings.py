@@ -1,8 +1,8 @@
 """The environment of a service, read once and frozen.
 
 A service subclasses ``ServiceSettings`` in its ``settings.py``. The variable of a field is the field's name in upper
-case, without a prefix (``nats_url`` is ``NATS_URL``). Every field has a description: docs/configuration.md is made
-from these classes.
+case, without a prefix (``nats_url`` is ``NATS_URL``). What the environment leaves out may be in a file of the field's
+name (``nats_url``) in ``SECRETS_DIR``. Every field has a description: docs/configuration.md is made from these classes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import secrets
 import socket
 from typing import Literal, Self, TypeVar
 
-from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
+from pydantic import DirectoryPath, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from voxbus.common.errors import SettingsError
@@ -28,6 +28,11 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
+    secrets_dir: DirectoryPath | None = Field(
+        default=None,
+        description="A folder that may hold any of these as a file with its name in lower case, such as "
+        "`scheduler_secret`: for what is not to be seen in the environment, which goes first.",
+    )
     nats_url: str = Field(
         default="nats://127.0.0.1:4222",
         description="The NATS server, or several of one cluster separated by commas.",
@@ -88,7 +93,11 @@ S = TypeVar("S", bound=ServiceSettings)
 def load(cls: type[S]) -> S:
     """The settings, from the environment. Raises SettingsError: one line that names each variable and its fault."""
     try:
-        return cls()
+        # A folder that is not there is a fault of the field of that name, below.
+        secrets_dir = os.environ.get("SECRETS_DIR", "")
+        return cls(_secrets_dir=secrets_dir if os.path.isdir(secrets_dir) else None)
+    except OSError as error:
+        raise SettingsError(f"SECRETS_DIR is wrong: {error.strerror}, {error.filename}") from None
     except ValidationError as error:
         faults = [_fault(cls, detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
         # `from None`: the original repeats the values, and a wrong value may be half of a secret.
