@@ -54,3 +54,16 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(settings)
     assert settings.report_secrets == (b"hunter2",)
     assert settings.database.password == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("postgresql://voxbus@postgres/voxbus", "in a file"),
+        ("postgresql://voxbus:of-the-url@postgres/voxbus", "of-the-url"),
+        ("sqlite:///calls.db", None),
+    ],
+)
+def test_the_password_may_be_apart_from_the_url(url: str, password: str | None) -> None:
+    settings = SchedulerSettings.model_validate({"database_url": url, "database_password": "in a file"})
+    assert settings.database.password == password

@@ -18,6 +18,7 @@ from voxbus.scheduler import database
 from voxbus.scheduler.core_carrier import Refused
 from voxbus.scheduler.core_orders import Order
 from voxbus.scheduler.core_states import State
+from voxbus.scheduler.errors import DatabaseTaken
 from voxbus.scheduler.store import Book, KeyReused, Queue, Tracks
 from voxbus.scheduler.tables import Base, Call
 
@@ -286,6 +287,21 @@ def test_what_is_no_database_is_refused(url: str) -> None:
 )
 def test_the_driver_is_ours(given: str, driver: str) -> None:
     assert database.url_of(given).drivername == driver
+
+
+def test_a_file_is_for_one_scheduler(tmp_path: Path) -> None:
+    url = database.url_of(f"sqlite:///{tmp_path}/var/calls.db")
+    claimed = database.claim(url)
+    with pytest.raises(DatabaseTaken, match="DATABASE_URL of all of them name one PostgreSQL"):
+        database.claim(url)
+    claimed.close()
+    database.claim(url).close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://h/n"])
+def test_what_is_no_file_is_for_many(url: str) -> None:
+    with database.claim(database.url_of(url)), database.claim(database.url_of(url)):
+        pass
 
 
 async def test_cancelled_writes_leave_the_file_to_others(tmp_path: Path) -> None:

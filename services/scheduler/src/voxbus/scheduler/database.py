@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +12,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from voxbus.scheduler.errors import DatabaseTaken
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 #: Any number, as long as nobody else locks by it: replicas that start together migrate one after another.
@@ -57,6 +61,24 @@ def connect(url: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def claim(url: URL) -> contextlib.ExitStack:
+    """A file of SQLite is for one scheduler: whoever closes what this returns lets the next one have it.
+
+    Raises DatabaseTaken. A server may be asked by many.
+    """
+    claimed = contextlib.ExitStack()
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        path = Path(f"{url.database}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = claimed.enter_context(path.open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claimed.close()
+            raise DatabaseTaken(url.database) from None
+    return claimed
 
 
 async def migrate(engine: AsyncEngine) -> None:

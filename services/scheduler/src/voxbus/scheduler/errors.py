@@ -1,4 +1,4 @@
-"""What may be wrong with a request. Each has a status, a stable code that is counted, and one line."""
+"""What may be wrong with a request (a status, a stable code that is counted, and one line), or with the place."""
 
 from __future__ import annotations
 
@@ -12,3 +12,14 @@ class Refused(VoxbusError):
         super().__init__(line)
         self.status = status
         self.code = code
+
+
+class DatabaseTaken(VoxbusError):
+    code = "database_taken"
+    retry = True  # the other one may be just going
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"another scheduler has the SQLite file {file}, which is for one: to run several, let DATABASE_URL of all "
+            "of them name one PostgreSQL (docker compose: profile postgres)"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from voxbus.common import run
 from voxbus.common.bus import Bus, Job, JobRunner
@@ -25,11 +26,17 @@ log = get_logger(__name__)
 
 
 class Scheduler:
-    """A ``voxbus.common.run.Service``. ``port`` is known once ``start`` has returned."""
+    """A ``voxbus.common.run.Service``. ``port`` is known once ``start`` has returned.
 
-    def __init__(self, settings: SchedulerSettings, bus: Bus) -> None:
+    ``claimed``: what lets other processes have the database, closed after the last use of it.
+    """
+
+    def __init__(
+        self, settings: SchedulerSettings, bus: Bus, claimed: contextlib.ExitStack | None = None
+    ) -> None:
         self._settings = settings
         self._bus = bus
+        self._claimed = claimed
         self._engine = database.connect(settings.database)
         self._book = Book(self._engine)
         self._queue = Queue(self._engine, settings.twilio_account_sid or "none")
@@ -97,6 +104,8 @@ class Scheduler:
         if self._carrier is not None:
             await self._carrier.close()
         await self._engine.dispose()
+        if self._claimed is not None:
+            self._claimed.close()
 
 
 def _on_failure(job: Job, error: Exception) -> None:
@@ -105,4 +114,4 @@ def _on_failure(job: Job, error: Exception) -> None:
 
 
 def build(settings: SchedulerSettings, bus: Bus) -> Scheduler:
-    return Scheduler(settings, bus)
+    return Scheduler(settings, bus, database.claim(settings.database))

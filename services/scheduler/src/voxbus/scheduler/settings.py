@@ -32,6 +32,9 @@ class SchedulerSettings(ServiceSettings):
         description="`sqlite:///FILE`, or `postgresql://USER:PASSWORD@HOST/NAME` for several schedulers.",
         json_schema_extra={"default_text": "`sqlite:///var/scheduler.db`"},
     )
+    database_password: SecretStr | None = Field(
+        default=None, description="The password, where `DATABASE_URL` has none."
+    )
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#]+)?$",
@@ -101,7 +104,10 @@ class SchedulerSettings(ServiceSettings):
 
     @property
     def database(self) -> URL:
-        return url_of(self.database_url.get_secret_value())
+        url = url_of(self.database_url.get_secret_value())
+        if self.database_password is None or url.password is not None or url.host is None:
+            return url
+        return url.set(password=self.database_password.get_secret_value())
 
     @property
     def report_secrets(self) -> tuple[bytes, ...]:
