@@ -20,6 +20,7 @@ COMMANDS = (
         "voxbus.devkit.commands.simulate",
         "speak the vendors' side of the providers, and fail on request",
     ),
+    ("carrier", "voxbus.devkit.commands.carrier", "run the simulated carrier alone"),
     ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),
     ("calls", "voxbus.devkit.commands.calls", "list the calls of the log"),
     ("why", "voxbus.devkit.commands.why", "say what went wrong in a call"),

@@ -1,4 +1,4 @@
-"""Who can be rung up on a machine without telephones: ``voxbus up --carrier``."""
+"""Who can be rung up on a machine without telephones: ``voxbus up --carrier``, ``voxbus carrier``."""
 
 from __future__ import annotations
 
@@ -62,3 +62,8 @@ PHONEBOOK = (
         ),
     ),
 )
+
+
+def telephones() -> tuple[dict[str, Telephone], Telephone]:
+    """By number, and that of all other numbers."""
+    return {listed.number: listed.telephone for listed in PHONEBOOK}, PHONEBOOK[0].telephone

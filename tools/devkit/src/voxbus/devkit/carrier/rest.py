@@ -31,11 +31,16 @@ class RestApi:
     """
 
     def __init__(
-        self, exchange: Exchange, *, own_numbers: frozenset[str] = frozenset(), port: int = 0
+        self,
+        exchange: Exchange,
+        *,
+        own_numbers: frozenset[str] = frozenset(),
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self._exchange = exchange
         self._own_numbers = own_numbers
-        self._server = HttpServer(self._handle, port=port)
+        self._server = HttpServer(self._handle, host=host, port=port)
         self.faults: deque[Fault] = deque()
         self.list_faults: deque[Fault] = deque()
         self.orders: list[dict[str, str]] = []

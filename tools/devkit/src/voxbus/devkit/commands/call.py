@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from voxbus.common import settings
+from voxbus.common.errors import SettingsError
 from voxbus.devkit.caller import Caller, ScriptFailed
 from voxbus.devkit.carrier import Call, CallPlan, Carrier, LineQuality, Route
 from voxbus.devkit.commands.up import gateway_port
+from voxbus.devkit.environment import CarrierSettings
 from voxbus.devkit.speech import Speech, hum, load, speak
 
 Step = tuple[str, str]
@@ -68,11 +71,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    public = os.environ.get("PUBLIC_URL", "").rstrip("/")
+    try:
+        carrier = settings.load(CarrierSettings)
+    except SettingsError as error:
+        print(f"voxbus call: {error}", file=sys.stderr)
+        return 1
+    public = carrier.public
     plan = CallPlan(
         voice_url=f"{public or arguments.url}/twilio/voice",
         status_url=f"{public or arguments.url}/twilio/status",
-        auth_token=os.environ.get("TWILIO_AUTH_TOKEN", ""),
+        auth_token=carrier.token,
         line=LineQuality(echo_db=arguments.echo_db, noise_dbfs=arguments.noise_dbfs),
         route=Route(public, (arguments.url,)) if public else Route(),
     )

@@ -10,12 +10,10 @@ import signal
 from pathlib import Path
 
 from voxbus.devkit import phonebook, terminal
-from voxbus.devkit.carrier import Telephone
 from voxbus.devkit.children import ChildFailed
 from voxbus.devkit.commands.up_screen import hello, readable
 from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.nats_server import NatsServerError
-from voxbus.devkit.phonebook import PHONEBOOK
 from voxbus.devkit.stack import SECRETS, SERVICES, UP_DIRECTORY, Stack
 
 NATS_PORT = 4222
@@ -74,16 +72,14 @@ def main(arguments: argparse.Namespace) -> int:
 async def _up(arguments: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as carrier_open:
         carrier = (
-            LocalCarrier(f"http://127.0.0.1:{gateway_port()}", *_telephones()) if arguments.carrier else None
+            LocalCarrier(f"http://127.0.0.1:{gateway_port()}", *phonebook.telephones())
+            if arguments.carrier
+            else None
         )
         if carrier is not None:
             await carrier_open.enter_async_context(carrier)
             await asyncio.to_thread(phonebook.rehearse)
         await _run(_stack(arguments, carrier.environment if carrier else {}), carrier)
-
-
-def _telephones() -> tuple[dict[str, Telephone], Telephone]:
-    return {listed.number: listed.telephone for listed in PHONEBOOK}, PHONEBOOK[0].telephone
 
 
 def _stack(arguments: argparse.Namespace, environment: dict[str, str]) -> Stack:
