@@ -1,4 +1,5 @@
-# One image a service: docker build --build-arg SERVICE=gateway .   (gateway, stt, llm, tts, scheduler, reporter)
+# One image a service: docker build --build-arg SERVICE=gateway .   (gateway, stt, llm, tts, scheduler, reporter; and devkit,
+# the `voxbus` command)
 
 FROM ghcr.io/astral-sh/uv:latest AS uv
 
@@ -9,17 +10,26 @@ WORKDIR /src
 COPY . .
 RUN find . -type f ! -name pyproject.toml ! -name uv.lock -delete && find . -type d -empty -delete
 
+# Only the sources of this image, for the same reason.
+FROM python:3.13-slim AS sources
+WORKDIR /src
+ARG SERVICE
+COPY . .
+RUN case "$SERVICE" in \
+        "") echo "say which: --build-arg SERVICE=gateway"; exit 1 ;; \
+        devkit) set -- tools/devkit services/reporter ;; \
+        *) set -- "services/$SERVICE" ;; \
+    esac && mkdir /picked && cp -r --parents libs "$@" /picked
+
 FROM python:3.13-slim AS build
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_PROJECT_ENVIRONMENT=/app UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_CACHE_DIR=/var/cache/uv
 WORKDIR /src
 ARG SERVICE
-RUN test -n "$SERVICE" || { echo "say which: --build-arg SERVICE=gateway"; exit 1; }
 COPY --from=manifests /src .
 RUN --mount=type=cache,target=/var/cache/uv \
     uv sync --locked --no-dev --no-install-workspace --package "voxbus-$SERVICE"
-COPY libs libs
-COPY services/$SERVICE services/$SERVICE
+COPY --from=sources /picked .
 RUN --mount=type=cache,target=/var/cache/uv \
     uv sync --locked --no-dev --no-editable --package "voxbus-$SERVICE"
 
@@ -38,3 +48,6 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['METRICS_PORT']}/ready\", timeout=2)"]
 # exec: the service is process 1 and gets the signal that asks it to drain.
 CMD ["sh", "-c", "exec python -m voxbus.$SERVICE"]
+# Last: what it is built from changes nothing above.
+ARG REVISION
+LABEL org.opencontainers.image.title="voxbus $SERVICE" org.opencontainers.image.licenses=Apache-2.0 org.opencontainers.image.revision=$REVISION

@@ -1,8 +1,9 @@
-"""docker-compose.yml passes on what each service reads, and nothing else."""
+"""docker-compose.yml passes on what each service reads, and nothing else; nothing in it is more open than need be."""
 
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,23 @@ import yaml
 
 from voxbus.common.settings import ServiceSettings
 from voxbus.common.trust.rights import LOGINS
+from voxbus.devkit.docs import dotenv
 
 ROOT = Path(__file__).parent.parent
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SOURCE = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(SOURCE)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 #: Done once, before the services start.
 STEPS = {"init", "setup"}
-OURS = sorted(
-    name for name, service in COMPOSE["services"].items() if "build" in service and name not in STEPS
-)
+#: Where people type.
+COMMAND = "voxbus"
+OURS = sorted(path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml"))
 
-#: Set by the image, or the same in every container: not for .env.
-FIXED = {
-    "nats_user", "nats_password", "metrics_host", "metrics_port", "worker_id", "gateway_host", "gateway_port",
-    "scheduler_host", "scheduler_port", "agents_dir",
-}  # fmt: skip
-
-#: What one container must know of another.
-WIRED = {
+#: The same in every container.
+PLACED = {
     "NATS_URL": "nats://nats:4222",
     "NATS_NKEY_FILE": "/run/voxbus/nkey",
-    "API_URL": "${API_URL:-http://scheduler:8090}",
-    "TRUSTED_PROXIES": "${TRUSTED_PROXIES:-127.0.0.1,::1,172.16.0.0/12}",
+    "SECRETS_DIR": "/run/voxbus",
 }
 
 
@@ -46,44 +43,128 @@ def settings_of(service: str) -> type[ServiceSettings]:
 
 
 def test_every_service_is_there() -> None:
-    assert sorted(path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")) == OURS
+    assert set(OURS) <= SERVICES.keys()
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_a_service_gets_all_variables_that_it_reads_and_no_others(service: str) -> None:
-    environment = {name.lower() for name in COMPOSE["services"][service]["environment"]}
-    assert environment == set(settings_of(service).model_fields) - FIXED
+    environment = set(SERVICES[service]["environment"])
+    read = {name.upper() for name in settings_of(service).model_fields}
+    assert environment == read - (dotenv.FIXED - PLACED.keys())
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_an_unset_variable_stays_unset(service: str) -> None:
-    for name, value in COMPOSE["services"][service]["environment"].items():
-        assert value == WIRED.get(name, f"${{{name}:-}}")
+    for name, value in SERVICES[service]["environment"].items():
+        assert value == PLACED.get(name, f"${{{name}:-{dotenv.WIRED.get(name, '')}}}")
 
 
-def test_only_what_is_asked_from_outside_is_published_and_only_to_this_machine() -> None:
-    published = {
-        name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service
-    }
-    assert list(published) == ["gateway", "scheduler"]
-    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
-    assert COMPOSE["networks"]["bus"]["internal"] is True
+def test_the_example_of_an_environment_has_every_variable_and_its_default() -> None:
+    # The default of one that is in another's default is in the other's row.
+    passed = dict(re.findall(r"\$\{([A-Z_]+):[-+]((?:[^${}]|\$\{[^}]*\})*)\}", SOURCE))
+    passed |= dict(re.findall(r"\$\{([A-Z_]+):-([^${}]*)\}", SOURCE))
+    example = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M))
+    assert example.keys() - {"COMPOSE_PROFILES"} == passed.keys()
+    own = {name: default for name, default, _ in dotenv.OWN} | dotenv.WIRED
+    for name in (own.keys() & passed.keys()) - {"SIMULATED_CARRIER", "PROXY_PUBLISH", "TUNNEL_TOKEN"}:
+        assert example[name] == own[name] == passed[name]
+
+
+def test_simulation_sets_variables_that_there_are() -> None:
+    sets = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "deploy" / "simulate.env").read_text(), re.M))
+    assert sets.keys() <= set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert set(sets["COMPOSE_PROFILES"].split(",")) <= profiles()
+
+
+def profiles() -> set[str]:
+    return {profile for service in SERVICES.values() for profile in service.get("profiles", ())}
+
+
+def test_the_example_names_the_profiles() -> None:
+    (meaning,) = (meaning for name, _, meaning in dotenv.OWN if name == "COMPOSE_PROFILES")
+    assert set(re.findall(r"`([a-z-]+)`", meaning)) == profiles() - {"command"}
+
+
+def test_the_proxy_alone_is_published_and_only_to_this_machine() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
+    published = SERVICES["proxy"]["ports"]
+    assert [re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", port) for port in published] == [
+        "127.0.0.1:${GATEWAY_PORT:-8080}:8080",
+        "127.0.0.1:${SCHEDULER_PORT:-8090}:8090",
+    ]
+
+
+def members(network: str) -> set[str]:
+    return {name for name, service in SERVICES.items() if network in service.get("networks", ())}
+
+
+def test_nobody_but_the_proxy_asks_the_gateway() -> None:
+    # Which is why it may trust whatever address asks. NATS asks nobody anything.
+    around = set().union(*(members(network) for network in SERVICES["gateway"]["networks"]))
+    assert around == {"gateway", "proxy", "nats"}
+    assert members("office") == {"scheduler", "proxy"}
+
+
+def test_what_keeps_or_carries_calls_has_no_way_out() -> None:
+    internal = {name for name, network in COMPOSE["networks"].items() if network.get("internal")}
+    assert internal == COMPOSE["networks"].keys() - {"edge"}
+    assert members("edge").isdisjoint({"nats", "gateway", "setup", "init", "postgres"})
+    assert SERVICES["init"]["network_mode"] == "none"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_that_was_taken_over_is_worth_little(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"mem_limit", "pids_limit", "tmpfs", "logging"} <= service.keys()
+    assert "privileged" not in service
+    root = name == "init"  # which hands keys out, without a network
+    assert (service.get("user") == "0") is root
+    assert "build" in service or "user" in service  # our image has a user of its own
+    assert set(service.get("cap_add", ())) <= ({"CHOWN", "DAC_OVERRIDE"} if root else {"NET_BIND_SERVICE"})
+
+
+@pytest.mark.parametrize("name", SERVICES.keys() - STEPS - {COMMAND})
+def test_what_runs_on_is_started_again_and_says_how_it_is(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert "build" in service or "healthcheck" in service  # our image has one
+    assert "container_name" not in service  # it could not be scaled
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_there_is_time_to_drain(service: str) -> None:
+    drain_s = settings_of(service).model_fields["drain_seconds"].default
+    assert int(SERVICES[service]["stop_grace_period"].removesuffix("s")) > drain_s
 
 
 @pytest.mark.parametrize("service", [*OURS, "setup"])
 def test_a_service_sees_its_own_login_and_no_other(service: str) -> None:
-    volumes = COMPOSE["services"][service]["volumes"]
+    volumes = SERVICES[service]["volumes"]
     assert [volume for volume in volumes if "trust" in volume] == [f"trust-{service}:/run/voxbus:ro"]
 
 
 def test_every_login_is_kept() -> None:
     kept = {f"trust-{login}:/trust/{login}" for login in (*LOGINS, "nats")}
-    assert set(COMPOSE["services"]["init"]["volumes"]) == kept
-    assert {volume.partition(":")[0] for volume in kept} <= set(COMPOSE["volumes"])
+    mounted = set(SERVICES["init"]["volumes"])
+    assert kept <= mounted
+    assert {volume.partition(":")[0] for volume in mounted} <= set(COMPOSE["volumes"])
+
+
+def test_every_shared_secret_is_a_setting_of_who_gets_it() -> None:
+    command = " ".join(SERVICES["init"]["command"])
+    shared = re.findall(r"--share=(\w+)=(?:\$\{\w+:\+)?([\w,:]+)", re.sub(r":\d+", "", command))
+    assert {name for name, _ in shared} >= {"agent_shared_secret", "scheduler_secret", "internal_secret"}
+    for name, folders in shared:
+        for folder in set(folders.split(",")) & set(OURS):
+            assert name in settings_of(folder).model_fields
+        assert {f"trust-{folder}:/trust/{folder}" for folder in folders.split(",")} <= set(
+            SERVICES["init"]["volumes"]
+        )
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_services_wait_for_the_setup(service: str) -> None:
-    assert COMPOSE["services"][service]["depends_on"]["setup"] == {
-        "condition": "service_completed_successfully"
-    }
+    assert SERVICES[service]["depends_on"]["setup"] == {"condition": "service_completed_successfully"}

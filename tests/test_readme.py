@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from voxbus.devkit import cli
 from voxbus.devkit.commands.up_screen import order_line
@@ -15,6 +16,7 @@ from voxbus.devkit.phonebook import PHONEBOOK
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
 #: In code blocks and in `code`: whatever begins with make, with variables set before it or not.
 COMMANDS = sorted(
@@ -68,6 +70,7 @@ def test_every_link_leads_somewhere() -> None:
 
 def test_every_variable_is_one() -> None:
     known = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    known += "".join(f"`{name}`" for name in re.findall(r"^#([A-Z_]+)=", ENV_EXAMPLE, re.M))
     named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])`|^\s*([A-Z][A-Z_]+)=|`([A-Z_]+)=", README, re.M))
     names = {name for group in named for name in group if name} - {"CALLS", "ARGS"}
     assert {"PUBLIC_URL", "TWILIO_AUTH_TOKEN"} <= names
@@ -107,3 +110,18 @@ def test_the_line_that_places_a_call_is_the_one_that_up_prints(monkeypatch: pyte
 
 def test_every_simulated_telephone_is_there() -> None:
     assert set(re.findall(r"\+1\d{10}", README)) == {listed.number for listed in PHONEBOOK}
+
+
+def test_every_service_that_is_scaled_or_asked_is_one() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    named = re.findall(
+        r"--scale (\w+)=|docker compose (?:exec|run --rm) (\w+)|--no-deps --build (\w+)", README
+    )
+    names = {name for group in named for name in group if name}
+    assert {"stt", "gateway", "llm", "carrier", "scheduler", "voxbus"} <= names <= services.keys()
+
+
+def test_every_file_of_settings_is_there() -> None:
+    files = re.findall(r"--env-file (\S+)", README)
+    assert files
+    assert [name for name in files if not (ROOT / name).exists()] == []

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from voxbus.common import report
-from voxbus.devkit.docs import configuration, events, metrics, trust
+from voxbus.devkit.docs import configuration, dotenv, events, metrics, trust
 
 
 def _report_schema() -> str:
@@ -16,6 +16,7 @@ def _report_schema() -> str:
 
 
 DOCUMENTS = {
+    ".env.example": dotenv.page,
     "docs/configuration.md": configuration.page,
     "docs/events.md": events.page,
     "docs/metrics.md": metrics.page,

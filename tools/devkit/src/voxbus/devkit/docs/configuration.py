@@ -22,7 +22,8 @@ _INTRO = """\
 <!-- Made by `make docs` from the settings classes. Do not edit. -->
 
 Every service reads its environment once, at the start. A variable that is missing or wrong stops it with one line that
-names the variable; an empty variable counts as one that is not set. `make demo` and `make up` also read `.env`.
+names the variable; an empty variable counts as one that is not set. `make demo` and `make up` also read `.env`, and so
+does `docker compose up`, which has some more: [.env.example](../.env.example).
 Secrets are never logged. Whatever has a default needs no setting: with none at all the embedded providers serve.
 
 Each agent may override the turn rules and the providers for its own calls: see `turn`, `stt` and `llm` in its file.
@@ -44,13 +45,18 @@ class Setting:
 
 
 def page() -> str:
-    readers: dict[Setting, list[str]] = {setting: ["every service"] for setting in _settings(ServiceSettings)}
+    return _INTRO + "".join(setting.row(services) for setting, services in readers().items())
+
+
+def readers() -> dict[Setting, list[str]]:
+    """Each setting, with the services that read it."""
+    found: dict[Setting, list[str]] = {setting: ["every service"] for setting in _settings(ServiceSettings)}
     for service, cls in settings_classes().items():
         for setting in _settings(cls):
-            services = readers.setdefault(setting, [])
+            services = found.setdefault(setting, [])
             if services != ["every service"]:
                 services.append(service)
-    return _INTRO + "".join(setting.row(services) for setting, services in readers.items())
+    return found
 
 
 def settings_classes() -> dict[str, type[ServiceSettings]]:
