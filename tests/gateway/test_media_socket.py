@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from websockets.frames import Frame, Opcode
 
-from voxbus.gateway.media_socket import MediaSocket, for_board
+from voxbus.gateway.media_socket import MAX_UNSENT_BYTES, MediaSocket, for_board
 from voxbus.gateway.switchboard import Entry, Switchboard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,11 +37,14 @@ class Transport:
 
     abort = close
 
+    def get_write_buffer_size(self) -> int:
+        return sum(map(len, self.written))
+
     def is_closing(self) -> bool:
         return self.closed
 
-    def get_extra_info(self, _name: str) -> tuple[str, int]:
-        return "127.0.0.1", 1
+    def get_extra_info(self, name: str) -> tuple[str, int] | None:
+        return ("127.0.0.1", 1) if name == "peername" else None
 
 
 class Stream:
@@ -62,7 +65,8 @@ class Socket:
     def __init__(self) -> None:
         self.stream = Stream()
         self.transport = Transport()
-        board: Any = SimpleNamespace(check=lambda *_: Entry("", minted=False), open=lambda *_: self.stream)
+        entry = Entry("", minted=False, visit=cast(Any, None))
+        board: Any = SimpleNamespace(check=lambda *_: entry, open=lambda *_: self.stream, slow_client_s=60)
         make = cast(type[MediaSocket], for_board(cast(Switchboard, board)))
         self.protocol = make(cast(Any, None), cast(Any, SimpleNamespace(connections=set())), {})
         self.protocol.connection_made(cast(asyncio.BaseTransport, self.transport))
@@ -133,3 +137,19 @@ async def test_a_slow_reader_blocks_until_it_has_read(socket: Socket) -> None:
     assert socket.protocol.blocked
     socket.protocol.resume_writing()
     assert not socket.protocol.blocked
+
+
+async def test_what_is_not_read_is_not_kept_for_ever(socket: Socket) -> None:
+    socket.protocol.pause_writing()
+    for _ in range(20):
+        socket.protocol.queue(b"x" * 65_536)
+        socket.protocol.flush()
+    assert socket.transport.closed
+    assert socket.transport.get_write_buffer_size() < MAX_UNSENT_BYTES + 70_000
+
+
+async def test_fragments_without_end_are_too_many_messages(socket: Socket) -> None:
+    socket.receive(Frame(Opcode.TEXT, b"", False))
+    for _ in range(50):
+        socket.receive(*[Frame(Opcode.CONT, b"", False)] * 100)
+    assert socket.transport.written[-1].endswith(b"too many messages")

@@ -6,6 +6,7 @@ from voxbus.gateway import twiml
 from voxbus.gateway.signatures import Signatures
 from voxbus.gateway.urls import (
     Origin,
+    client_of,
     handshake_urls,
     is_loopback,
     networks,
@@ -138,3 +139,24 @@ def test_twiml_connects_and_says_where_to_ask_next() -> None:
         '<Parameter name="token" value="t" /></Stream></Connect>'
         '<Redirect method="POST">https://h/next?a=1&amp;b=2</Redirect></Response>'
     )
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),  # anybody can write that
+        ("10.1.2.3", None, ""),
+        ("10.1.2.3", "203.0.113.9", "203.0.113.9"),
+        ("10.1.2.3", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("10.1.2.3", "203.0.113.9, 10.9.9.9", "203.0.113.9"),  # a second proxy of ours
+        ("10.1.2.3", "10.9.9.9", ""),
+        ("10.1.2.3", "203.0.113.9:4711", "203.0.113.9"),
+        ("::1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("::1", "2001:db8::1", "2001:db8::1"),
+        ("::1", " , ", ""),
+    ],
+)
+def test_whose_request_it_is(peer: str, forwarded: str | None, client: str) -> None:
+    headers = {"x-forwarded-for": forwarded} if forwarded is not None else {}
+    assert client_of(headers, peer, TRUSTED) == client

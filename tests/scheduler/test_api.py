@@ -182,3 +182,23 @@ async def test_a_port_that_is_taken_is_an_error_that_names_the_setting(
 ) -> None:
     with pytest.raises(OSError, match=f"SCHEDULER_PORT {scheduler.port}: "):
         await make_scheduler(SCHEDULER_PORT=str(scheduler.port))
+
+
+async def test_half_a_request_is_not_waited_for(make_scheduler: MakeScheduler) -> None:
+    scheduler = await make_scheduler(REQUEST_SECONDS="0.3")
+    reader, writer = await asyncio.open_connection("127.0.0.1", scheduler.port)
+    writer.write(b"POST /v1/agent/call-report HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n{")
+    async with asyncio.timeout(10):
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_more_connections_than_there_may_be_are_told_when_to_come_again(
+    make_scheduler: MakeScheduler, client_of: ClientOf
+) -> None:
+    scheduler = await make_scheduler(MAX_CONNECTIONS="10")
+    held = [await asyncio.open_connection("127.0.0.1", scheduler.port) for _ in range(10)]
+    answer = await client_of(scheduler.port).http.get("/health")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    for _, writer in held:
+        writer.close()

@@ -73,9 +73,18 @@ class TooLate(MediaError):
 
 
 class Refused(GatewayError):
-    """``status``: the HTTP status of the answer; ``code`` is given, because each reason is counted apart."""
+    """``status``: the HTTP status of the answer; ``code`` is given, because each reason is counted apart.
 
-    def __init__(self, status: int, code: str, line: str) -> None:
+    ``retry_after_s``: when the same may be granted; 0 = never.
+    """
+
+    def __init__(self, status: int, code: str, line: str, *, retry_after_s: int = 0) -> None:
         super().__init__(line)
         self.status = status
         self.code = code
+        self.retry_after_s = retry_after_s
+
+    @property
+    def closes(self) -> bool:
+        """The rest of the request is not read."""
+        return self.status in (413, 429, 503)

@@ -13,10 +13,14 @@ from fastapi.responses import PlainTextResponse
 from starlette.requests import ClientDisconnect
 
 from voxbus.common.errors import BusUnavailable
+from voxbus.common.logs import get_logger
+from voxbus.gateway.edge import answer, visit_of
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.internal import store_context
 from voxbus.gateway.switchboard import ALIASES, STREAM_PATH, Switchboard, refused
 from voxbus.gateway.webhooks import Asked, Webhooks
+
+log = get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 65_536
 
@@ -34,13 +38,15 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     async def on_refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
         refused(error)
-        return PlainTextResponse(f"{error}\n", error.status)
+        return answer(error)
 
     @app.exception_handler(BusUnavailable)
     async def on_bus_unavailable(_request: Request, error: Exception) -> Response:
         assert isinstance(error, BusUnavailable)
-        refused(Refused(503, error.code, str(error)))
-        return PlainTextResponse("the bus does not answer\n", 503)
+        unanswered = Refused(503, error.code, "the bus does not answer", retry_after_s=2)
+        log.warning("a request needs the bus", error=error)
+        refused(unanswered)
+        return answer(unanswered)
 
     async def asked(request: Request) -> Asked:
         """Raises Refused for what Twilio did not sign."""
@@ -59,6 +65,7 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
             except ValueError:
                 raise Refused(400, "bad_form", "the body is not a form of at most 200 fields") from None
         board.gate.check_request(url, form, headers)
+        visit_of(request).prove()
         parameters = dict(request.query_params)
         return Asked(origin, dict(form) if request.method == "POST" else parameters, parameters)
 
@@ -91,6 +98,7 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     @app.post("/internal/store-context")
     async def internal_store_context(request: Request) -> Response:
         board.gate.check_secret(dict(request.headers))
+        visit_of(request).prove()
         await store_context(board.bus, board.catalog, await read_body(request))
         return Response(status_code=204)
 

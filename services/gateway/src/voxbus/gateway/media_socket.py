@@ -9,6 +9,7 @@ one write.
 from __future__ import annotations
 
 import asyncio
+import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
@@ -17,6 +18,9 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from voxbus.common.logs import get_logger
+from voxbus.common.web import Seat
+from voxbus.gateway import metrics
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.switchboard import Entry, Switchboard, refused
 
@@ -26,8 +30,17 @@ if TYPE_CHECKING:
 
     from voxbus.gateway.stream import Stream
 
+log = get_logger(__name__)
+
 #: Twilio's messages are some 400 bytes; ``start`` with its parameters may be a few thousand.
 MAX_MESSAGE_BYTES: Final = 65_536
+#: Frames, pings and fragments too: Twilio sends 50 a second, and after a stall it makes up for what it kept.
+FRAMES_PER_S: Final = 200
+FRAMES_AT_ONCE: Final = 4_000
+#: What lies unsent is some 20 kB a second of audio; what reads so little of it will never catch up.
+MAX_UNSENT_BYTES: Final = 1_000_000
+#: The system would keep megabytes, minutes of audio, before it told us that nobody reads.
+SEND_BUFFER_BYTES: Final = 65_536
 #: The answer to our close frame is waited for so long.
 CLOSE_S: Final = 2.0
 #: A reason must fit into a control frame of 125 bytes.
@@ -41,6 +54,8 @@ class MediaSocket(asyncio.Protocol):
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, object]) -> None:
         self._connections = server_state.connections
+        self._seat = app_state.get("seat")
+        self._slow_s = self.board.slow_client_s
         self._protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES)
         self._transport: asyncio.Transport | None = None
         self._stream: Stream | None = None
@@ -52,18 +67,28 @@ class MediaSocket(asyncio.Protocol):
         # carrier's last words, before we have seen those.
         self._through = False
         self.blocked = False
+        self._slow_timer: asyncio.TimerHandle | None = None
+        self._frames_left = float(FRAMES_AT_ONCE)
+        self._counted_s = self._loop.time()
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # A cast and no check: uvloop's transports are none of asyncio's classes, though they have all their methods.
         self._transport = cast(asyncio.Transport, transport)
+        if (sock := self._transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._connections.add(self)  # type: ignore[arg-type]  # uvicorn's set is annotated with its own protocols
 
     def data_received(self, data: bytes) -> None:
         protocol = self._protocol
         protocol.receive_data(data)
-        for event in protocol.events_received():
+        events = protocol.events_received()
+        if events and not self._may_send(len(events)):
+            metrics.BAD_MESSAGES.labels("too_many_messages").inc()
+            self.close(1008, "too many messages")
+            return
+        for event in events:
             if isinstance(event, Frame):
                 self._on_frame(event)
             elif isinstance(event, Request):
@@ -75,9 +100,12 @@ class MediaSocket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.blocked = True
+        self._slow_timer = self._loop.call_later(self._slow_s, self._too_slow)
 
     def resume_writing(self) -> None:
         self.blocked = False
+        if self._slow_timer is not None:
+            self._slow_timer.cancel()
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -85,8 +113,11 @@ class MediaSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
         self._protocol.receive_eof()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._slow_timer):
+            if timer is not None:
+                timer.cancel()
+        if isinstance(self._seat, Seat):
+            self._seat.leave()
         if self._stream is not None:
             received = self._protocol.close_rcvd
             self._stream.on_closed(received.code if received is not None else 1006)
@@ -106,6 +137,8 @@ class MediaSocket(asyncio.Protocol):
         if out and self._transport is not None and not self._transport.is_closing():
             # The empty piece that stands for the end of the stream adds nothing: the transport is closed for it.
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            if self.blocked and self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+                self._too_slow()
 
     def close(self, code: int, reason: str) -> None:
         if self._protocol.state is State.OPEN:
@@ -125,10 +158,14 @@ class MediaSocket(asyncio.Protocol):
             # Of a repeated header the last one counts here, as it does in uvicorn's HTTP side.
             headers = {name.lower(): value for name, value in request.headers.raw_items()}
             try:
-                entry = self.board.check(request.path, headers, peer[0] if peer else "")
+                seat = self._seat if isinstance(self._seat, Seat) else None
+                entry = self.board.check(request.path, headers, peer[0] if peer else "", seat)
             except Refused as error:
                 refused(error)
                 response = self._protocol.reject(error.status, f"{error}\n")
+                response.headers["X-Content-Type-Options"] = "nosniff"
+                if error.retry_after_s:
+                    response.headers["Retry-After"] = str(error.retry_after_s)
         self._answer(response, entry)
 
     def _answer(self, response: Response, entry: Entry | None) -> None:
@@ -159,6 +196,22 @@ class MediaSocket(asyncio.Protocol):
             stream.on_message(b"".join(self._parts))
         else:
             stream.on_binary()
+
+    def _may_send(self, frames: int) -> bool:
+        self._frames_left -= frames
+        if self._frames_left < 0:
+            now_s = self._loop.time()
+            earned = (now_s - self._counted_s) * FRAMES_PER_S
+            self._frames_left = min(FRAMES_AT_ONCE, self._frames_left + earned)
+            self._counted_s = now_s
+        return self._frames_left >= 0 or self._through
+
+    def _too_slow(self) -> None:
+        """What we send is not read. A close frame would not be either."""
+        if self._transport is not None and not self._transport.is_closing():
+            metrics.SLOW_CLIENTS.inc()
+            log.warning("a media stream does not read what it is sent, and is cut off")
+            self._transport.abort()
 
     def _close_soon(self) -> None:
         """Once the closing handshake is through, or has taken too long."""

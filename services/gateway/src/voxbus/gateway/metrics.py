@@ -17,6 +17,7 @@ UNKNOWN_MESSAGES = counter(
 BAD_REQUESTS = counter(
     "gateway_bad_requests", "HTTP requests and handshakes that were refused, by code.", "code"
 )
+SLOW_CLIENTS = counter("gateway_slow_clients", "Media streams that did not read what they were sent.")
 BAD_AGENTS = counter("gateway_bad_agents", "Agent files that could not be used.")
 STREAM_ERRORS = counter(
     "gateway_stream_errors", "Media stream errors that the carrier reported, by its code.", "code"

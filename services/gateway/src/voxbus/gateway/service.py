@@ -7,10 +7,12 @@ import asyncio
 from voxbus.common import subjects
 from voxbus.common.bus import Bus
 from voxbus.common.logs import get_logger
-from voxbus.common.web import WebServer
+from voxbus.common.web import Limits, WebServer
+from voxbus.gateway import core_closing, metrics
 from voxbus.gateway.agents import Catalog
 from voxbus.gateway.clipbox import ClipBox
-from voxbus.gateway.core_closing import Limits
+from voxbus.gateway.core_doorman import Allowance, Doorman
+from voxbus.gateway.edge import Edge
 from voxbus.gateway.gate import Gate
 from voxbus.gateway.http import make_app
 from voxbus.gateway.media_socket import for_board
@@ -20,6 +22,7 @@ from voxbus.gateway.phone.routes import add_phone
 from voxbus.gateway.settings import GatewaySettings
 from voxbus.gateway.switchboard import Switchboard
 from voxbus.gateway.ticker import Ticker
+from voxbus.gateway.urls import is_in, networks
 from voxbus.gateway.webhooks import Webhooks
 
 log = get_logger(__name__)
@@ -46,14 +49,31 @@ class Gateway:
         settings = self._settings
         gate = Gate(settings)
         await self._catalog.publish(self._bus.agents)
-        limits = Limits(reply=settings.no_reply_seconds * 1000)
+        patience = core_closing.Limits(reply=settings.no_reply_seconds * 1000)
         clips = ClipBox(self._bus.clips)
-        board = self._board = Switchboard(self._bus, self._catalog, gate, clips, Ticker(), limits)
+        trusted = networks(settings.trusted_proxies)
+        doorman = Doorman(Allowance(settings.address_requests, settings.address_connections), trusted)
+        board = self._board = Switchboard(
+            self._bus, self._catalog, gate, clips, Ticker(), doorman, patience, settings.max_streams,
+            settings.slow_client_seconds,
+        )  # fmt: skip
         webhooks = Webhooks(self._bus, self._catalog)
         feeds = self._feeds = Feeds(self._bus)
         app = make_app(board, webhooks)
         add_phone(app, gate.phone, Desk(board, webhooks), feeds)
-        server = self._server = WebServer(app, ws=for_board(board))
+        edge = Edge(app, doorman, secure=settings.public_url.startswith("https:"))
+        server = self._server = WebServer(
+            edge,
+            Limits(
+                settings.max_connections,
+                settings.address_connections,
+                settings.request_seconds,
+                settings.request_seconds,
+                is_proxy=lambda address: is_in(address, trusted),
+            ),
+            lambda code: metrics.BAD_REQUESTS.labels(code).inc(),
+            ws=for_board(board),
+        )
         await server.start(settings.gateway_host, settings.gateway_port, "GATEWAY")
         self.port = server.port
         await self._bus.answer(subjects.GATEWAYS, lambda _: None if board.not_ready() else b"ready")

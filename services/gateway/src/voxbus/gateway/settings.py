@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from voxbus.common.settings import ServiceSettings
+from voxbus.common import web
 from voxbus.gateway.urls import networks, origin_of
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(web.WebSettings):
     gateway_host: str = Field(
         default="127.0.0.1",
         description="Where webhooks and media streams listen. `0.0.0.0` in a container.",
@@ -61,6 +61,34 @@ class GatewaySettings(ServiceSettings):
         description="The agent of calls whose context and URL name none.",
     )
 
+    max_streams: int = Field(
+        default=500,
+        ge=1,
+        le=50_000,
+        description="Media streams at once. More are answered 503; the carrier asks again, and at last says that "
+        "nobody can take the call.",
+    )
+    address_connections: int = Field(
+        default=50,
+        ge=1,
+        le=100_000,
+        description="Connections at once of one address, and unproven sockets. Whoever proves who it is (Twilio's "
+        "signature, a token, a secret) counts against no address, and a trusted proxy against none either.",
+    )
+    address_requests: float = Field(
+        default=20.0,
+        gt=0,
+        le=100_000,
+        description="Requests a second of one address that prove nothing, with 5 seconds' worth at once; 20 times that "
+        "in all, and 10 times that of requests that try to prove something. The address behind a trusted proxy is "
+        "the one that it names in `X-Forwarded-For`.",
+    )
+    slow_client_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="A media stream that does not read what it is sent for so long is cut off; the call may come back.",
+    )
     no_reply_seconds: float = Field(
         default=15.0,
         ge=8,

@@ -27,7 +27,7 @@ from voxbus.gateway.errors import BinaryFrame, MediaError, OutOfOrder, Refused
 from voxbus.gateway.outlet import Outlet
 
 if TYPE_CHECKING:
-    from voxbus.gateway.switchboard import Switchboard
+    from voxbus.gateway.switchboard import Entry, Switchboard
 
 #: A socket that does not say ``start`` within this is none of Twilio's.
 START_S: Final = 5.0
@@ -39,11 +39,11 @@ FLUSH_S: Final = 2.0
 class Stream:
     """``done`` is set when nothing of it is left. Made on the loop, by the socket, after the upgrade."""
 
-    def __init__(self, board: Switchboard, outlet: Outlet, call_sid: str, *, minted: bool) -> None:
+    def __init__(self, board: Switchboard, outlet: Outlet, entry: Entry) -> None:
         self._board = board
         self._outlet = outlet
-        self._minted = minted
-        self._order = StreamOrder(call_sid)
+        self._entry = entry
+        self._order = StreamOrder(entry.sid)
         self._log = get_logger(__name__)
         self._admitted: Admitted | None = None
         self._call: Call | None = None
@@ -105,7 +105,7 @@ class Stream:
         board = self._board
         began_ms = board.ticker.now_ms()
         asking = Asking(
-            start, self._minted, self._outlet, board.ticker.now_ms, self._left, self._log, board.limits
+            start, self._entry.minted, self._outlet, board.ticker.now_ms, self._left, self._log, board.limits
         )
         try:
             admitted = await admit(board.bus, board.catalog, asking)
@@ -116,6 +116,7 @@ class Stream:
         except BusUnavailable as error:
             self._refuse(error.code, 1011, "the bus does not answer")
         else:
+            self._entry.visit.prove()
             self._admitted, self._call = admitted, admitted.call
             metrics.CALLS.inc()
             metrics.SETUP.observe(board.ticker.now_ms() - began_ms)
@@ -209,5 +210,6 @@ class Stream:
         self._end()
 
     def _end(self) -> None:
+        self._entry.visit.leave()
         self._board.streams.discard(self)
         self.done.set()

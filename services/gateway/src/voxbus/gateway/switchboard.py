@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -11,10 +12,12 @@ from voxbus.common.bus import Bus
 from voxbus.common.errors import InvalidCallSid
 from voxbus.common.logs import get_logger
 from voxbus.common.subjects import check_sid
+from voxbus.common.web import Seat
 from voxbus.gateway import metrics
 from voxbus.gateway.agents import Catalog
 from voxbus.gateway.clipbox import ClipBox
 from voxbus.gateway.core_closing import Limits
+from voxbus.gateway.core_doorman import Doorman, Visit
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.gate import Gate
 from voxbus.gateway.outlet import Outlet
@@ -32,23 +35,30 @@ VOICE_PATH = "/voice"
 @dataclass(frozen=True)
 class Entry:
     """An upgrade request that is granted. ``sid``: the CallSid of its URL, or empty. ``minted``: ``start`` must bring a
-    token of ours.
+    token of ours. ``visit``: whose it is.
     """
 
     sid: str
     minted: bool
+    visit: Visit
 
 
 @dataclass
 class Switchboard:
-    """``draining``: no new stream is taken. ``successor``: another gateway takes them."""
+    """``draining``: no new stream is taken. ``successor``: another gateway takes them.
+
+    ``max_streams``: more are refused, so that those that run stay well.
+    """
 
     bus: Bus
     catalog: Catalog
     gate: Gate
     clips: ClipBox
     ticker: Ticker
-    limits: Limits = field(default_factory=Limits)
+    doorman: Doorman
+    limits: Limits
+    max_streams: int
+    slow_client_s: float
     streams: set[Stream] = field(default_factory=set)
     draining: bool = False
     successor: bool = False
@@ -66,14 +76,17 @@ class Switchboard:
             return "NATS does not answer"
         return self.catalog.not_ready()
 
-    def check(self, target: str, headers: Mapping[str, str], peer: str) -> Entry:
+    def check(self, target: str, headers: Mapping[str, str], peer: str, seat: Seat | None = None) -> Entry:
         """Raises Refused: the answer to the upgrade request."""
+        visit = self.doorman.admit(headers, peer, seat, time.monotonic())
         path = unquote(target.partition("?")[0])
         sid = ""
         if path == VOICE_PATH:
             self._refuse_when_draining()
+            self._refuse_when_full()
             self.gate.phone.check_script(headers, peer, acts=True)
-            return Entry("", minted=True)
+            visit.wait()  # for ``start``, with a token
+            return Entry("", minted=True, visit=visit)
         if path.startswith(STREAM_PATH):
             try:
                 sid = check_sid(path.removeprefix(STREAM_PATH).removesuffix("/"))
@@ -82,15 +95,21 @@ class Switchboard:
         elif path.removesuffix("/") not in ALIASES:
             raise Refused(404, "no_such_path", "no media stream here; see /twilio/stream/{CallSid}")
         self._refuse_when_draining()
+        self._refuse_when_full()
         self.gate.check_handshake(self.gate.origin(headers, peer), target, headers)
-        return Entry(sid, minted=bool(sid))
+        visit.prove()
+        return Entry(sid, minted=bool(sid), visit=visit)
 
     def open(self, outlet: Outlet, entry: Entry) -> Stream:
-        return Stream(self, outlet, entry.sid, minted=entry.minted)
+        return Stream(self, outlet, entry)
 
     def _refuse_when_draining(self) -> None:
         if self.draining:
-            raise Refused(503, "draining", "this gateway stops; ask another one")
+            raise Refused(503, "draining", "this gateway stops; ask another one", retry_after_s=1)
+
+    def _refuse_when_full(self) -> None:
+        if len(self.streams) >= self.max_streams:
+            raise Refused(503, "no_room", "this gateway has as many calls as it may", retry_after_s=5)
 
     async def hand_over(self, within_s: float) -> int:
         """Closes every stream as soon as nothing is being said on it, so that the calls go on elsewhere."""

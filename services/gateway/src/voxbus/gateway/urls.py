@@ -27,6 +27,27 @@ class Origin:
         return f"{scheme}://{self.host}{self.prefix}{path}"
 
 
+def client_of(headers: Mapping[str, str], peer: str, trusted: tuple[Network, ...]) -> str:
+    """Whose request it is: ``peer``, or, of the addresses that trusted proxies report, the last one that is no proxy's.
+
+    Empty when a proxy names nobody. Names in ``headers`` are lower case. What comes before an address that we do not
+    trust was written by that one, and proves nothing.
+    """
+    if not is_in(peer, trusted):
+        return peer
+    for reported in reversed(headers.get("x-forwarded-for", "").split(",")):
+        address = _without_port(reported.strip())
+        if address and not is_in(address, trusted):
+            return address
+    return ""
+
+
+def _without_port(address: str) -> str:
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
 def networks(text: str) -> tuple[Network, ...]:
     """Addresses and CIDR ranges, separated by commas. Raises ValueError."""
     return tuple(ipaddress.ip_network(one.strip(), strict=False) for one in text.split(",") if one.strip())

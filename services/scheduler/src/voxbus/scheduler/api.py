@@ -23,7 +23,7 @@ _STATES = frozenset(get_args(Pending)) | OUTCOMES
 
 log = logs.get_logger(__name__)
 
-_REFUSED = telemetry.counter("scheduler_refused", "Requests to the API that were refused, by why.", "code")
+REFUSED = telemetry.counter("scheduler_refused", "Requests to the API that were refused, by why.", "code")
 
 
 def make_app(orders: Orders, reports: Reports, not_ready: Callable[[], str]) -> FastAPI:
@@ -114,7 +114,7 @@ def make_app(orders: Orders, reports: Reports, not_ready: Callable[[], str]) -> 
 
 
 def _refusal(error: Refused) -> Response:
-    _REFUSED.labels(error.code).inc()
+    REFUSED.labels(error.code).inc()
     headers = {}
     if error.code == "unauthorized":
         headers["www-authenticate"] = "Bearer"

@@ -8,9 +8,9 @@ import contextlib
 from voxbus.common import run
 from voxbus.common.bus import Bus, Job, JobRunner
 from voxbus.common.logs import get_logger
-from voxbus.common.web import WebServer
+from voxbus.common.web import Limits, WebServer
 from voxbus.scheduler import database
-from voxbus.scheduler.api import make_app
+from voxbus.scheduler.api import REFUSED, make_app
 from voxbus.scheduler.dialler import Dialler
 from voxbus.scheduler.orders import Orders
 from voxbus.scheduler.providers import Carrier
@@ -82,7 +82,10 @@ class Scheduler:
             Reports(settings, self._book),
             self.not_ready,
         )
-        server = self._server = WebServer(app)
+        limits = Limits(
+            settings.max_connections, request_s=settings.request_seconds, unread_s=settings.request_seconds
+        )
+        server = self._server = WebServer(app, limits, lambda code: REFUSED.labels(code).inc())
         await server.start(settings.scheduler_host, settings.scheduler_port, "SCHEDULER")
         self.port = server.port
         log.info("listening", host=settings.scheduler_host, port=self.port)

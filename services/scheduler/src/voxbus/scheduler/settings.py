@@ -5,13 +5,13 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, field_validator
 from sqlalchemy.engine import URL
 
+from voxbus.common import web
 from voxbus.common.errors import SettingsError
-from voxbus.common.settings import ServiceSettings
 from voxbus.common.signing import secrets_of
 from voxbus.scheduler.database import url_of
 
 
-class SchedulerSettings(ServiceSettings):
+class SchedulerSettings(web.WebSettings):
     """Without a secret, or without the carrier's account, what needs it answers 503 and the rest runs."""
 
     scheduler_host: str = Field(default="127.0.0.1", description="Where the scheduler's API listens.")

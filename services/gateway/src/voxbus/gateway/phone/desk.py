@@ -109,9 +109,9 @@ class Desk:
 
     def _refuse_when_draining(self) -> None:
         if self._board.draining:
-            raise Refused(503, "draining", "this gateway stops; ask again in a moment")
+            raise Refused(503, "draining", "this gateway stops; ask again in a moment", retry_after_s=1)
         if reason := self._board.not_ready():
-            raise Refused(503, "not_ready", reason)
+            raise Refused(503, "not_ready", reason, retry_after_s=2)
 
 
 def _digest(key: str) -> bytes:

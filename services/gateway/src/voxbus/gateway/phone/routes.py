@@ -10,6 +10,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
+from voxbus.gateway.edge import visit_of
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.http import read_body
 from voxbus.gateway.phone import pages
@@ -72,17 +73,20 @@ def add_phone(app: FastAPI, access: Access, desk: Desk, feeds: Feeds) -> None:
     async def place_call(request: Request) -> Response:
         access.check_token(asked(request, acts=True))
         wanted = _parse(PlaceCall, await read_body(request))
+        visit_of(request).prove()
         return _json(await desk.place(wanted.agent))
 
     @app.post("/phone/calls/{sid}/next")
     async def what_next(request: Request, sid: str) -> Response:
         await desk.check_key(sid, bearer(asked(request, acts=True)))
+        visit_of(request).prove()
         asks = _parse(WhatNext, await read_body(request))
         return _json(await desk.next(sid, asks.agent, asks.streams, asks.tries))
 
     @app.get("/phone/calls/{sid}/events")
     async def events(request: Request, sid: str) -> Response:
         await desk.check_key(sid, bearer(asked(request, acts=False)))
+        visit_of(request).prove()
         lines = feeds.follow(sid)
         first = await anext(lines)  # what is wrong with the bus is still a status here
 

@@ -1,16 +1,22 @@
-"""A web server within a service's own loop. Needs ``voxbus-common[web]``."""
+"""uvicorn on the loop of a service, under limits."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
 
 from voxbus.common import run
+from voxbus.common.web.connection import limited
+from voxbus.common.web.limits import House, Limits
+
+#: What a process opens besides connections: files, NATS, child processes.
+_OTHER_FILES = 200
 
 
 class _Server(uvicorn.Server):
@@ -30,15 +36,24 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """``app``: an ASGI application. ``options`` go to uvicorn.
+    """``app``: an ASGI application; it finds the ``Seat`` of its connection in the scope's state, as ``seat``.
+    ``options`` go to uvicorn. ``on_refused`` is told a code for each connection that a limit ended.
 
     ``port`` is the one that it listens on, known once ``start`` has returned.
     """
 
-    def __init__(self, app: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        app: Any,
+        limits: Limits,
+        on_refused: Callable[[str], None],
+        **options: Any,
+    ) -> None:
+        _allow_files(limits.connections + _OTHER_FILES)
         defaults: dict[str, Any] = {
             # Their own logging would bring back lines with URLs, and URLs of a GET hold phone numbers.
             "log_config": None,
+            "http": limited(House(limits), on_refused),
             "access_log": False,
             "lifespan": "off",
             # Forwarded headers are ours to judge.
@@ -76,3 +91,11 @@ class WebServer:
         if self._serving is not None:
             self._server.should_exit = True
             await asyncio.wait((self._serving,))
+
+
+def _allow_files(wanted: int) -> None:
+    """A connection that is accepted and has no file descriptor is worse than one that is refused."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))

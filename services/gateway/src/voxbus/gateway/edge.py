@@ -1,0 +1,70 @@
+"""What every answer has, and every request goes through first. Around the routes, as ASGI."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voxbus.gateway.core_doorman import Doorman, Visit
+from voxbus.gateway.errors import Refused
+from voxbus.gateway.switchboard import refused
+
+#: For answers that say nothing else: nothing of ours is a page to be shown, framed, sniffed or kept.
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+class Edge:
+    """``secure``: we are reached by https only."""
+
+    def __init__(self, app: ASGIApp, doorman: Doorman, *, secure: bool) -> None:
+        self._app = app
+        self._doorman = doorman
+        self._headers = HEADERS | (_HTTPS_ONLY if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        app: Any = self._app
+        try:
+            scope["state"]["visit"] = self._admit(Request(scope))
+        except Refused as error:
+            refused(error)
+            app = answer(error)
+        await app(scope, receive, send_with_headers)
+
+    def _admit(self, request: Request) -> Visit:
+        peer = request.client.host if request.client is not None else ""
+        seat = request.scope["state"].get("seat")
+        return self._doorman.admit(dict(request.headers), peer, seat, time.monotonic())
+
+
+def visit_of(request: Request) -> Visit:
+    """The visit that ``request`` is: to be told when it has proved who it is."""
+    visit = request.scope["state"]["visit"]
+    assert isinstance(visit, Visit)
+    return visit
+
+
+def answer(error: Refused) -> Response:
+    headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
+    if error.closes:
+        # What is still on its way is not read, so nothing else can follow on this connection.
+        headers["Connection"] = "close"
+    return PlainTextResponse(f"{error}\n", error.status, headers)

@@ -1,0 +1,257 @@
+"""What strangers may take from a gateway, and that its calls and its carrier do not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from voxbus.common import events as ev
+from voxbus.gateway import media_socket
+
+from .conftest import Start
+from .twilio import SECRET, Running, Workers, counted, sign
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+FRAME = bytes(range(160))
+#: A proxy that nobody is: it makes the address in X-Forwarded-For count.
+STRANGER = {"X-Forwarded-For": "203.0.113.9"}
+CARRIER = {"X-Forwarded-For": "203.0.113.10"}
+
+
+async def ask(gateway: Running, path: str = "/health", **headers: str) -> httpx.Response:
+    return await gateway.http.get(gateway.url + path, headers=headers)
+
+
+async def voice(
+    gateway: Running, sid: str, headers: dict[str, str], *, signed: bool = True
+) -> httpx.Response:
+    url, form = f"{gateway.url}/twilio/voice", {"CallSid": sid}
+    signature = sign(url, form) if signed else "bm8="
+    return await gateway.http.post(url, data=form, headers={"X-Twilio-Signature": signature} | headers)
+
+
+# Requests
+
+
+async def test_an_address_may_ask_so_much_and_is_told_when_it_may_again(new_gateway: Start) -> None:
+    before = counted("gateway_bad_requests", code="too_many_requests")
+    async with new_gateway(address_requests=2) as gateway:
+        answers = [await ask(gateway, **STRANGER) for _ in range(12)]
+        assert [answer.status_code for answer in answers[:10]] == [200] * 10
+        assert (answers[-1].status_code, answers[-1].headers["retry-after"]) == (429, "1")
+        assert answers[-1].text == "too many requests from this address\n"
+        assert (await ask(gateway, **{"X-Forwarded-For": "203.0.113.8"})).status_code == 200
+        assert (await ask(gateway)).status_code == 200  # a proxy of ours, for itself
+        assert counted("gateway_bad_requests", code="too_many_requests") > before
+
+
+async def test_a_carrier_is_not_locked_out_by_a_hundred_calls_a_second_nor_by_who_shares_its_address(
+    new_gateway: Start,
+) -> None:
+    async with new_gateway(address_requests=2) as gateway:
+        calls = [gateway.call() for _ in range(100)]
+        answers = await asyncio.gather(*(voice(gateway, call.sid, CARRIER) for call in calls))
+        assert {answer.status_code for answer in answers} == {200}
+        for _ in range(20):
+            closed = await ask(gateway, "/wp-login.php", **CARRIER)
+        assert closed.status_code == 429
+        assert (await voice(gateway, calls[0].sid, CARRIER)).status_code == 200
+
+
+async def test_who_guesses_signatures_is_not_looked_at_for_long(new_gateway: Start) -> None:
+    async with new_gateway(address_requests=1) as gateway:
+        sid = gateway.call().sid
+        answers = [await voice(gateway, sid, STRANGER, signed=False) for _ in range(60)]
+        assert [answer.status_code for answer in answers[:50]] == [403] * 50
+        assert answers[-1].status_code == 429
+        assert (await voice(gateway, sid, CARRIER)).status_code == 200
+
+
+async def test_who_guesses_the_secret_is_not_looked_at_for_long(new_gateway: Start) -> None:
+    async with new_gateway(address_requests=1) as gateway:
+
+        async def store(secret: str) -> int:
+            url, headers = f"{gateway.url}/internal/store-context", {"Authorization": f"Bearer {secret}"}
+            body = {"call_sid": "CA" + "0" * 32}
+            return (await gateway.http.post(url, json=body, headers=headers | STRANGER)).status_code
+
+        assert [await store(SECRET) for _ in range(60)] == [204] * 60
+        assert [await store(str(guess)) for guess in range(60)][-1] == 429
+
+
+async def test_strangers_in_all_leave_room_for_who_can_prove_something(new_gateway: Start) -> None:
+    async with new_gateway(address_requests=0.2) as gateway:
+        answers = [await ask(gateway, **{"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(200)]
+        assert answers[0].status_code == 200
+        assert {answer.status_code for answer in answers} == {200, 503}
+        assert {answer.headers["retry-after"] for answer in answers if answer.is_error} == {"2"}
+        async with httpx.AsyncClient(trust_env=False) as carrier:
+            url, form = f"{gateway.url}/twilio/voice", {"CallSid": gateway.call().sid}
+            headers = {"X-Twilio-Signature": sign(url, form)}
+            assert (await carrier.post(url, data=form, headers=headers)).status_code == 200
+
+
+async def test_what_a_stranger_writes_before_the_proxys_word_counts_for_nothing(new_gateway: Start) -> None:
+    async with new_gateway(address_requests=1) as gateway:
+        for n in range(10):
+            answer = await ask(gateway, **{"X-Forwarded-For": f"198.51.100.{n}, 203.0.113.9"})
+        assert answer.status_code == 429
+
+
+async def test_every_answer_forbids_what_no_page_needs(new_gateway: Start) -> None:
+    async with new_gateway(public_url="https://voice.example") as gateway:
+        for path in ("/health", "/twilio/voice", "/nothing", "/phone", "/media-stream"):
+            headers = (await ask(gateway, path)).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["x-frame-options"] == "DENY"
+            assert headers["referrer-policy"] == "no-referrer"
+            assert "default-src 'none'" in headers["content-security-policy"]
+            assert headers["strict-transport-security"] == "max-age=31536000"
+            assert "server" not in headers
+    async with new_gateway() as gateway:
+        assert "strict-transport-security" not in (await ask(gateway)).headers
+
+
+# Connections
+
+
+async def test_a_gateway_has_so_many_connections(new_gateway: Start) -> None:
+    before = counted("gateway_bad_requests", code="full")
+    async with new_gateway(max_connections=10) as gateway:
+        held = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(10)]
+        answer = await ask(gateway)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        for _, writer in held:
+            writer.close()
+        async with asyncio.timeout(10):
+            while (await ask(gateway)).status_code != 200:
+                pass
+        assert counted("gateway_bad_requests", code="full") > before
+
+
+async def test_half_a_webhook_is_not_waited_for(new_gateway: Start) -> None:
+    async with new_gateway(request_seconds=0.3) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(b"POST /twilio/voice HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nCall")
+        async with asyncio.timeout(10):
+            assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+async def test_a_gateway_has_so_many_streams_and_the_others_may_try_elsewhere(new_gateway: Start) -> None:
+    async with new_gateway(max_streams=1) as gateway:
+        first, second = gateway.call(), gateway.call()
+        await first.begin()
+        await gateway.log(first.sid, ev.Started)
+        await second.token()
+        with pytest.raises(InvalidStatus) as refused:
+            await second.connect()
+        response = refused.value.response
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        await first.stop()
+        await first.closed()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await second.connect()
+                except InvalidStatus:
+                    continue
+                break
+
+
+async def phone_socket(gateway: Running, **headers: str) -> ClientConnection:
+    url = f"ws://127.0.0.1:{gateway.port}/voice"
+    more = {"Origin": gateway.url, "X-Forwarded-For": "127.0.0.1"} | headers
+    return await connect(url, additional_headers=more, compression=None, proxy=None)
+
+
+async def test_sockets_that_have_proved_nothing_are_few(new_gateway: Start) -> None:
+    async with new_gateway(address_connections=3, phone_token="a token of sixteen") as gateway:
+        waiting = [await phone_socket(gateway, **STRANGER) for _ in range(3)]
+        with pytest.raises(InvalidStatus) as refused:
+            await phone_socket(gateway, **STRANGER)
+        assert refused.value.response.status_code == 429
+        other = await phone_socket(gateway, **CARRIER)
+        await waiting[0].close()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    again = await phone_socket(gateway, **STRANGER)
+                except InvalidStatus:
+                    continue
+                break
+        for opened in (*waiting, other, again):
+            await opened.close()
+
+
+# A stream
+
+
+async def test_a_stream_that_does_not_read_is_cut_off_and_its_call_may_come_back(
+    new_gateway: Start, workers: Callable[[str], Workers]
+) -> None:
+    before = counted("gateway_slow_clients")
+    async with new_gateway(slow_client_seconds=0.5) as gateway:
+        bystander = gateway.call()
+        await bystander.begin()
+        await gateway.log(bystander.sid, ev.Started)
+        call = gateway.call()
+        token = await call.token()
+        url = f"ws://127.0.0.1:{gateway.port}/twilio/stream/{call.sid}"
+        small = socket.socket()  # what does not fit in here stays at the gateway
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        small.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(small, ("127.0.0.1", gateway.port))
+        stream = await connect(
+            url, sock=small, additional_headers={"X-Twilio-Signature": sign(url)}, compression=None,
+            proxy=None, max_queue=1,
+        )  # fmt: skip
+        await stream.send(json.dumps(call.start_message(token=token)))
+        await gateway.log(call.sid, ev.Started)
+        stream.transport.pause_reading()
+        # Pongs are answers too, and these are more than the sockets between us keep.
+        async with asyncio.timeout(30):
+            stream.transport.write(PINGS)
+            await gateway.log_within(call.sid, ev.Disconnected, 20)
+        assert counted("gateway_slow_clients") == before + 1
+        await workers(bystander.sid).attach()
+        await workers(bystander.sid).say("Still here.", FRAME * 5)
+        await bystander.wait_for("mark")
+        assert "<Connect" in (await gateway.post("/twilio/next", {"CallSid": call.sid})).text
+        stream.transport.abort()
+
+
+#: Masked pings of 125 bytes.
+PINGS = (b"\x89\xfd\0\0\0\0" + b"p" * 125) * 3500
+
+
+async def test_a_stream_that_sends_without_end_is_closed_and_another_call_goes_on(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    before = counted("gateway_bad_messages", code="too_many_messages")
+    bystander, call = gateway.call(), gateway.call()
+    for one in (bystander, call):
+        await one.begin()
+        await gateway.log(one.sid, ev.Started)
+    message = json.dumps(call.media_message(FRAME))
+    for _ in range(media_socket.FRAMES_AT_ONCE + 2000):
+        if call.is_closed:
+            break
+        try:
+            await call.send(message)
+        except Exception:  # noqa: BLE001 - closed in the middle of it, in one of several ways
+            break
+    assert await call.closed() == (1008, "too many messages")
+    assert counted("gateway_bad_messages", code="too_many_messages") == before + 1
+    await workers(bystander.sid).attach()
+    await workers(bystander.sid).say("Still here.", FRAME * 5)
+    await bystander.wait_for("mark")
+    assert bystander.heard() == FRAME * 5
