@@ -8,7 +8,7 @@ DOTENV := $(if $(wildcard .env),--env-file .env)
 SOURCES := libs services tools tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up tap doctor test test-alone check fmt bench docs clean
+.PHONY: help setup demo up tap connect doctor test test-alone check fmt bench docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ up: $(SYNCED) ## NATS and all services on this machine, with the variables of .e
 
 tap: $(SYNCED) ## the events of a call, live (ARGS=CallSid, or ARGS=--all)
 	$(UV) run --no-sync $(DOTENV) voxbus tap $(ARGS)
+
+connect: $(SYNCED) ## have your Twilio number call this machine (ARGS=+1...)
+	$(UV) run --no-sync $(DOTENV) voxbus connect $(ARGS)
 
 doctor: $(SYNCED) ## what is configured, and what is missing
 	$(UV) run --no-sync $(DOTENV) voxbus doctor $(ARGS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from voxbus.devkit.carrier import Exchange, LineQuality, RestApi, Route, Telephone
+from voxbus.devkit.carrier import Exchange, IncomingNumber, LineQuality, RestApi, Route, Telephone
 from voxbus.devkit.stack import Stack
 
 #: Where our calls come from: of the range that is kept free for fiction, like every number here.
@@ -37,7 +37,7 @@ class LocalCarrier:
             default=default or Telephone(),
             line=line or LineQuality(),
         )
-        self._api = RestApi(self.exchange)
+        self._api = RestApi(self.exchange, numbers=[IncomingNumber(OUR_NUMBER)])
 
     async def __aenter__(self) -> LocalCarrier:
         await self.exchange.__aenter__()

@@ -6,6 +6,7 @@ the line, and both behaviours where the vendor leaves open what happens.
 
 from voxbus.devkit.carrier.call import Call, Carrier
 from voxbus.devkit.carrier.core_line import LineQuality
+from voxbus.devkit.carrier.core_numbers import IncomingNumber
 from voxbus.devkit.carrier.core_spans import Span
 from voxbus.devkit.carrier.exchange import Exchange, Telephone
 from voxbus.devkit.carrier.handset import Handset, LineEnded, Party, Spoken
@@ -24,6 +25,7 @@ __all__ = [
     "Exchange",
     "Executed",
     "Handset",
+    "IncomingNumber",
     "LineEnded",
     "LineQuality",
     "Moment",

@@ -29,6 +29,7 @@ _ERRORS = {
     21215: (400, "Account not authorized to call {}"),
     21220: (400, "Call is not in-progress. Cannot redirect."),
     21218: (400, "Invalid Call Status: {}"),
+    21502: (400, "VoiceUrl is not valid: {}"),
     22005: (400, "Call Queue Full"),
 }
 

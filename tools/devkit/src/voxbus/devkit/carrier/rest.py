@@ -1,4 +1,5 @@
-"""The carrier's REST API: the account; its calls (create, update, fetch, list); and its ways to fail.
+"""The carrier's REST API: the account; its numbers (list, update); its calls (create, update, fetch, list); and its
+ways to fail.
 
 async with Exchange(auth_token="t") as exchange, RestApi(exchange) as api:
     api.faults.append(too_many())
@@ -11,9 +12,10 @@ import asyncio
 import base64
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast, get_args
 
+from voxbus.devkit.carrier.core_numbers import IncomingNumber, answer_numbers
 from voxbus.devkit.carrier.core_resource import TERMINAL, ApiError, Resource, check_order, page
 from voxbus.devkit.carrier.exchange import Exchange, Outgoing
 from voxbus.devkit.carrier.faults import Fault
@@ -27,7 +29,7 @@ class RestApi:
     """``faults`` are for the next requests that place a call, ``list_faults`` for the next that look one up.
 
     ``orders``: the form of every request to place a call, answered well or not. ``own_numbers`` empty: calls may be
-    placed from any number.
+    placed from any number. ``numbers`` are the account's, and ``account`` what is told of it.
     """
 
     def __init__(
@@ -35,12 +37,15 @@ class RestApi:
         exchange: Exchange,
         *,
         own_numbers: frozenset[str] = frozenset(),
+        numbers: Sequence[IncomingNumber] = (),
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self._exchange = exchange
         self._own_numbers = own_numbers
         self._server = HttpServer(self._handle, host=host, port=port)
+        self.numbers = {number.sid: number for number in numbers}
+        self.account = {"sid": exchange.account_sid, "status": "active", "type": "Full"}
         self.faults: deque[Fault] = deque()
         self.list_faults: deque[Fault] = deque()
         self.orders: list[dict[str, str]] = []
@@ -78,7 +83,10 @@ class RestApi:
         if request.path == f"{calls}.json":
             return await (self._create(request) if request.method == "POST" else self._list(request))
         if request.path == f"{calls.removesuffix('/Calls')}.json":
-            return _json({"sid": self._exchange.account_sid, "status": "active", "type": "Full"})
+            return _json(self.account)
+        numbers = f"{calls.removesuffix('/Calls')}/IncomingPhoneNumbers"
+        if request.path.startswith(numbers):
+            return _json(answer_numbers(self.numbers, request, request.path.removeprefix(numbers)))
         sid = request.path.removeprefix(f"{calls}/").removesuffix(".json")
         outgoing = self._exchange.calls.get(sid)
         if outgoing is None:

@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
+from voxbus.devkit.account import Account, Trouble
 from voxbus.devkit.doctor.findings import Finding
 
 #: Without one of these the scheduler places no call.
 NEEDED_TO_DIAL = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER", "PUBLIC_URL")
-
-TWILIO_API = "https://api.twilio.com"
 
 _TIMEOUT_S = 10.0
 _BY_UP = "`voxbus up` makes one for each of its runs"
@@ -39,30 +38,13 @@ async def calls_out(values: Mapping[str, Any], http: httpx.AsyncClient) -> Findi
         remedy = "all but PUBLIC_URL are in Twilio's console; `voxbus up --carrier` needs none of them"
         return Finding(capability, "missing", f"no call can be placed without {', '.join(missing)}", remedy)
     sid, token = values["twilio_account_sid"], values["twilio_auth_token"].get_secret_value()
-    carrier = (values["twilio_api_url"] or TWILIO_API).rstrip("/")
-    where = "Twilio" if carrier == TWILIO_API else f"TWILIO_API_URL {carrier}"
+    account = Account(sid, token, http, values["twilio_api_url"])
     try:
-        url = f"{carrier}/2010-04-01/Accounts/{sid}.json"
-        answer = await http.get(url, auth=(sid, token), timeout=_TIMEOUT_S)
-    except httpx.HTTPError as error:
-        return Finding(
-            capability, "broken", f"{where} does not answer ({type(error).__name__})", "is it reachable?"
-        )
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
-        text = f"{where} refuses TWILIO_ACCOUNT_SID with TWILIO_AUTH_TOKEN"
-        return Finding(capability, "broken", text, "copy both from the start page of Twilio's console")
-    if not answer.is_success:
-        text = f"{where} answers {answer.status_code} when asked about the account"
-        return Finding(capability, "broken", text, "is it active, and are these its live credentials?")
-    return Finding(capability, "ok", f"{where} knows the account{_trial(answer)}")
-
-
-def _trial(answer: httpx.Response) -> str:
-    try:
-        trial = answer.json().get("type") == "Trial"
-    except (ValueError, AttributeError):
-        trial = False
-    return "; a trial one, which rings verified numbers only" if trial else ""
+        view = await account.view()
+    except Trouble as trouble:
+        return Finding(capability, "broken", trouble.text, trouble.remedy)
+    trial = "; a trial one, which rings verified numbers only" if view.is_trial else ""
+    return Finding(capability, "ok", f"{account.where} knows the account{trial}")
 
 
 async def database(url: str, *, chosen: bool) -> Finding:
