@@ -16,7 +16,7 @@ from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.codec import AudioIn, pack, pack_replay
 from voxbus.common.errors import AgentError, Conflict, ProviderError
 from voxbus.common.events import Event
-from voxbus.stt.recognizer import Transcript
+from voxbus.stt.recognizer import Listener, Transcript
 from voxbus.stt.service import SttService
 from voxbus.stt.settings import SttSettings
 
@@ -43,7 +43,10 @@ class Told:
         if self.refuses:
             raise AgentError(self.refuses)
 
-    def open(self, agent: Agent, on_partial: Callable[[str], None]) -> ToldRecognition:
+    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Told:
+        return self
+
+    def open(self) -> ToldRecognition:
         self.heard.append(bytearray())
         return ToldRecognition(self, self.heard[-1])
 

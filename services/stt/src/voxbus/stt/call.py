@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.audio import mulaw_decode, rms_dbfs
 from voxbus.common.bus import Bus, Subscription, not_ended
 from voxbus.common.codec import AudioIn
-from voxbus.common.errors import ConditionFailed, Conflict, ProviderError
+from voxbus.common.errors import ConditionFailed, Conflict
 from voxbus.common.events import Stored
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
-from voxbus.common.telemetry import counter, histogram_ms
 from voxbus.stt.core_echo import EchoGate
 from voxbus.stt.core_frames import FrameLine, late_ms
 from voxbus.stt.core_machine import is_loud
@@ -25,13 +25,11 @@ from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
 from voxbus.stt.core_turns import TurnTaker
 from voxbus.stt.incoming import DROPPED, Incoming
 from voxbus.stt.outbox import Outbox
-from voxbus.stt.recognizer import Recognition, Recognizer, Transcript
+from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript
 from voxbus.stt.ticker import Ticker
+from voxbus.stt.transcripts import Transcripts
 
 log = get_logger(__name__)
-
-FAILURES = counter("stt_recognition_failures", "Recognitions that failed, by cause.", "cause")
-RECOGNITION = histogram_ms("stt_recognition", "End of a turn to its text.")
 
 #: The longest that a caller's line may be silent (no frames at all) before the call is taken for lost.
 LINE_LOST_S = 15.0
@@ -72,10 +70,11 @@ class Call:
         self._window = b""
         self._echo = EchoGate()
         self._onset = Onset(rules.speech_end_prob, rules.barge_in_prob_threshold)
+        self._hearing: Hearing | None = None
         self._recognition: Recognition | None = None
         self._answering: Subscription | None = None
         self._outbox = Outbox(bus, self.sid)
-        self._finished: asyncio.Queue[tuple[Recognition, bool, float]] = asyncio.Queue()
+        self._transcripts = Transcripts(self.sid)
         self._tasks: list[asyncio.Task[None]] = []
         self._heard_at_s = time.monotonic()
 
@@ -85,10 +84,12 @@ class Call:
         """Takes the call: from here on our events count and those of a holder before us do not."""
         self._holder = await self._bus.append(ev.Attached(call=self.sid, worker=worker, nonce=nonce))
         self._answering = await self._bus.answer(subjects.holder(self.sid), self._say_that_we_hold)
+        listener = Listener(self._on_partial, self._on_end_of_turn, self._lost, on_provider=self._on_provider)
+        self._hearing = self._recognizer.attend(self._agent, self._rules.eot_threshold, listener)
         self._taker = TurnTaker(self.sid, self._holder, self._rules, self._state)
         self._tasks = [
             asyncio.create_task(self._publish(), name="publish"),
-            asyncio.create_task(self._transcribe(), name="transcribe"),
+            asyncio.create_task(self._transcripts.run(self._on_transcript), name="transcribe"),
         ]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
@@ -132,6 +133,8 @@ class Call:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._hearing is not None:
+            await self._hearing.close()
 
     def on_event(self, stored: Stored) -> None:
         """A later event of the log."""
@@ -232,8 +235,8 @@ class Call:
         return self._echo.passes(level_dbfs, speech=speech, speaking=speaking)
 
     def _lost(self, frames: int, why: str) -> None:
-        assert self._taker is not None
-        self._taker.utterances.dropped_frames += frames
+        if self._taker is not None:
+            self._taker.utterances.dropped_frames += frames
         DROPPED.labels(why).inc(frames)
 
     # -- decisions ---------------------------------------------------------------------------------------------
@@ -242,7 +245,8 @@ class Call:
         for output in outputs:
             match output:
                 case StartRecognition(from_ms=from_ms):
-                    self._recognition = self._recognizer.open(self._agent, self._on_partial)
+                    assert self._hearing is not None
+                    self._recognition = self._hearing.open()
                     self._recognition.feed(self._line.since(from_ms))
                 case Look():
                     assert self._recognition is not None
@@ -250,7 +254,7 @@ class Call:
                 case FinishRecognition(looked=looked):
                     assert self._recognition is not None
                     recognition, self._recognition = self._recognition, None
-                    self._finished.put_nowait((recognition, looked, time.perf_counter()))
+                    self._transcripts.finish(recognition, looked=looked)
                 case CancelRecognition():
                     if self._recognition is not None:
                         self._recognition.cancel()
@@ -266,23 +270,20 @@ class Call:
         self._bus.audio.publish(subjects.partial(self.sid), text.encode())
         self._do(self._taker.partial(text))
 
+    def _on_end_of_turn(self, confidence: float) -> None:
+        if not self.over.is_set() and self._taker is not None:
+            self._do(self._taker.end_of_turn(confidence))
+
+    def _on_provider(self, ends_turns: bool) -> None:
+        self._rules = replace(self._rules, provider_ends_turns=ends_turns)
+        if self._taker is not None:
+            self._taker.follow(self._rules)
+
     async def _publish(self) -> None:
         await self._outbox.run(self._holder)
         log.info("somebody else holds the call", call_sid=self.sid)
         self.over.set()
 
-    async def _transcribe(self) -> None:
-        """The results of recognitions, in the order in which they were finished."""
+    def _on_transcript(self, transcript: Transcript, recognition_ms: float) -> None:
         assert self._taker is not None
-        while True:
-            recognition, looked, finished_at_s = await self._finished.get()
-            try:
-                transcript = await recognition.finish(looked=looked)
-            except ProviderError as error:
-                # To the caller it is as if there had been no words: the agent asks again.
-                log.warning("recognition failed", call_sid=self.sid, cause=error.cause)
-                FAILURES.labels(error.cause).inc()
-                transcript = Transcript("", 0.0)
-            recognition_ms = (time.perf_counter() - finished_at_s) * 1000
-            RECOGNITION.observe(recognition_ms)
-            self._do(self._taker.transcript(transcript.text, transcript.confidence, recognition_ms))
+        self._do(self._taker.transcript(transcript.text, transcript.confidence, recognition_ms))

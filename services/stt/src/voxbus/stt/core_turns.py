@@ -19,6 +19,7 @@ as the next attempt. While the agent is audible only strong and sustained speech
 from __future__ import annotations
 
 from collections import deque
+from typing import Literal
 
 from voxbus.common import events as ev
 from voxbus.common.fold import CallState
@@ -74,6 +75,10 @@ class TurnTaker:
         busy = self._speech is not None or self._finished or self._digits or self._missed
         waiting = self._pausing is not None or self.utterances.unfinished or self._state.to_machine
         return None if busy or waiting else self._now_ms
+
+    def follow(self, rules: Rules) -> None:
+        """The rules change in mid-call: another provider hears it."""
+        self._rules = rules
 
     # -- what comes in -----------------------------------------------------------------------------------------
 
@@ -252,7 +257,8 @@ class TurnTaker:
     # -- what was meant ----------------------------------------------------------------------------------------
 
     def _is_meant(self, speech: Speech, text: str) -> bool:
-        return is_meant(text, self._rules.backchannels, self._state, *speech.spoken)
+        more = speech is self._speech and not speech.looked  # words may come
+        return is_meant(text, self._rules.backchannels, self._state, *speech.spoken, more=more)
 
     def _is_farewell(self, speech: Speech, text: str) -> bool:
         """Said after the agent's goodbye, and no reason to go on: an "okay", or a short word without meaning."""
@@ -272,14 +278,9 @@ class TurnTaker:
             call=self._call, holder=self._holder, media_ms=media_ms, over_agent=over_agent
         )
 
-    def _barge_in(self, speech: Speech, by: str) -> ev.Event:
+    def _barge_in(self, speech: Speech, by: Literal["words", "duration"]) -> ev.Event:
         speech.meant = True
-        return ev.BargeIn(
-            call=self._call,
-            holder=self._holder,
-            media_ms=self._now_ms,
-            by="words" if by == "words" else "duration",
-        )
+        return ev.BargeIn(call=self._call, holder=self._holder, media_ms=self._now_ms, by=by)
 
     def _utter_digits(self, digits: str) -> list[Output]:
         first_ms, last_ms = self._digits.span_ms

@@ -24,6 +24,14 @@ def is_backchannel(text: str, backchannels: tuple[str, ...]) -> bool:
     return bool(words) and (" ".join(words) in known or all(word in known for word in words))
 
 
+def may_become(text: str, backchannels: tuple[str, ...], spoken: str) -> bool:
+    """Whether what was heard so far may still turn out to be listening noise, or an echo of ``spoken``."""
+    words, source = words_of(text), words_of(spoken)
+    if any(words_of(known)[: len(words)] == words for known in backchannels):
+        return True
+    return any(source[i : i + len(words)] == words for i in range(len(source) - len(words) + 1))
+
+
 def is_echo(text: str, spoken: str) -> bool:
     """Whether ``text`` repeats a stretch of what the agent says."""
     words, source = words_of(text), words_of(spoken)
@@ -32,9 +40,12 @@ def is_echo(text: str, spoken: str) -> bool:
     return any(source[i : i + len(words)] == words for i in range(len(source) - len(words) + 1))
 
 
-def is_meant(text: str, backchannels: tuple[str, ...], state: CallState, turn: int, index: int) -> bool:
-    """Whether ``text``, said over that sentence of the agent, asks for the turn."""
-    if not text or is_echo(text, spoken_around(state, turn, index)):
+def is_meant(
+    text: str, backchannels: tuple[str, ...], state: CallState, turn: int, index: int, *, more: bool = False
+) -> bool:
+    """Whether ``text``, said over that sentence of the agent, asks for the turn. ``more``: the caller still speaks."""
+    spoken = spoken_around(state, turn, index)
+    if not text or is_echo(text, spoken) or (more and may_become(text, backchannels, spoken)):
         return False
     # "Yes" in the middle of an explanation is listening; at the end of a question it is the answer. After a goodbye it
     # is neither.

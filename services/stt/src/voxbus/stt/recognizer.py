@@ -1,4 +1,9 @@
-"""What a recognizer is. One file a provider in ``providers/``, chosen by name."""
+"""What a recognizer is. One file a provider in ``providers/``, chosen by name.
+
+Recognizer   a provider, one a worker
+ +-- Hearing       one call: a connection, where the provider has such a thing
+      +-- Recognition   one stretch of speech of that call
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,32 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from voxbus.common.agents import Agent
+from voxbus.common.errors import ProviderError
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """``text``: lower-case words; empty = there were none, or none that the agent's grammar knows."""
+    """``text``: words as the provider writes them; empty = there were none, or none that the agent's grammar knows."""
 
     text: str
     confidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What a call is told, on the loop.
+
+    ``on_partial(text)``: a trustworthy hypothesis of the stretch of speech that runs, never an empty one.
+    ``on_end_of_turn(confidence)``: it is over, says a provider that ends turns. ``on_lost(frames, why)``: frames of 20
+    ms that nobody will recognize. ``on_failed(error)``: the provider cannot be reached, and will be tried again.
+    ``on_provider(ends_turns)``: another provider hears the call from now on.
+    """
+
+    on_partial: Callable[[str], None]
+    on_end_of_turn: Callable[[float], None]
+    on_lost: Callable[[int, str], None]
+    on_failed: Callable[[ProviderError], None] = lambda _: None
+    on_provider: Callable[[bool], None] = lambda _: None
 
 
 class Recognition(Protocol):
@@ -33,8 +56,18 @@ class Recognition(Protocol):
         """The result is not wanted. Harmless after ``finish``."""
 
 
+class Hearing(Protocol):
+    """One call."""
+
+    def open(self) -> Recognition:
+        """Speech begins. One after the other; the last one may not be finished yet."""
+
+    async def close(self) -> None:
+        """The call is over, or somebody else's."""
+
+
 class Recognizer(Protocol):
-    #: It tells the end of turns itself (``TurnTaker.end_of_turn``).
+    #: It tells the end of turns itself (``Listener.on_end_of_turn``).
     ends_turns: bool
 
     async def start(self) -> None:
@@ -43,7 +76,8 @@ class Recognizer(Protocol):
     def check(self, agent: Agent) -> None:
         """Raises AgentError, with what to do, when it cannot serve this agent."""
 
-    def open(self, agent: Agent, on_partial: Callable[[str], None]) -> Recognition:
-        """``on_partial(text)`` is called on the loop with each trustworthy hypothesis so far, never an empty one."""
+    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Hearing:
+        """A call begins: connections are opened now, not at the first word. ``eot_threshold``: the confidence at which
+        a provider that ends turns is to end one."""
 
     async def close(self) -> None: ...

@@ -16,11 +16,13 @@ from voxbus.common.errors import AgentError, ConditionFailed, Conflict
 from voxbus.common.events import Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.common.logs import get_logger
+from voxbus.common.providers.breaker import Breakers
 from voxbus.common.run import background
 from voxbus.common.telemetry import counter, gauge, histogram_ms
 from voxbus.stt.call import Call
 from voxbus.stt.core_poison import is_poison
 from voxbus.stt.core_rules import rules_for
+from voxbus.stt.providers.chain import Chain
 from voxbus.stt.recognizer import Recognizer
 from voxbus.stt.settings import SttSettings
 from voxbus.stt.ticker import Ticker
@@ -55,10 +57,11 @@ class _Refusal(Exception):
 
 class SttService:
     def __init__(self, settings: SttSettings, bus: Bus, recognizers: Mapping[str, Recognizer]) -> None:
-        """``recognizers`` by name; ``STT_PROVIDER`` must be among them."""
+        """``recognizers`` by name, best first."""
         self._settings = settings
         self._bus = bus
         self._recognizers = recognizers
+        self._breakers = Breakers()
         # A call that is handed over is closed a moment after the next one may be taken.
         self._vad = VoiceActivity(settings.stt_calls + 8)
         self._ticker = Ticker(self._vad)
@@ -131,16 +134,21 @@ class SttService:
         agent = state.started.agent
         if is_poison([stored.time_s for stored in state.attached], time.time()):
             raise _Refusal("three holders in a row lost the call at once")
-        name = agent.stt or self._settings.stt_provider
-        recognizer = self._recognizers.get(name)
-        if recognizer is None:
-            raise _Refusal(f"no recognizer is called {name}; there are: {', '.join(self._recognizers)}")
+        recognizer = self._recognizer(agent.stt)
         try:
             recognizer.check(agent)
         except AgentError as error:
             raise _Refusal(str(error)) from error
         rules = rules_for(self._settings.model_dump(), agent, provider_ends_turns=recognizer.ends_turns)
         return Call(self._bus, self._ticker, recognizer, rules, self._vad.open(), state)
+
+    def _recognizer(self, asked: str) -> Recognizer:
+        """The one that an agent asks for, or the best; where there are others, they stand behind it."""
+        if asked and asked not in self._recognizers:
+            raise _Refusal(f"no recognizer is called {asked}; there are: {', '.join(self._recognizers)}")
+        names = dict.fromkeys(filter(None, (asked, *self._recognizers)))
+        ordered = {name: self._recognizers[name] for name in names}
+        return Chain(ordered, self._breakers) if len(ordered) > 1 else next(iter(ordered.values()))
 
     async def _hold(self, job: Job, call: Call) -> None:
         CALLS.inc()

@@ -17,7 +17,7 @@ from voxbus.common.errors import AgentError
 from voxbus.common.telemetry import histogram_ms
 from voxbus.stt.providers.pocketsphinx.pool import Pool
 from voxbus.stt.providers.pocketsphinx.wire import Grammar, Recognized
-from voxbus.stt.recognizer import Transcript
+from voxbus.stt.recognizer import Listener, Transcript
 
 _SEARCH = histogram_ms("stt_pocketsphinx_search", "How long the search through one stretch of speech took.")
 
@@ -42,8 +42,8 @@ class PocketSphinx:
             )
         self._pool.learn(_grammar(agent))
 
-    def open(self, agent: Agent, on_partial: Callable[[str], None]) -> Search:
-        return Search(self._pool, _grammar(agent), on_partial)
+    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Searches:
+        return Searches(self._pool, _grammar(agent), listener.on_partial)
 
     async def close(self) -> None:
         await self._pool.close()
@@ -51,6 +51,21 @@ class PocketSphinx:
 
 def _grammar(agent: Agent) -> Grammar:
     return Grammar(hashlib.sha256(agent.grammar.encode()).hexdigest(), agent.grammar)
+
+
+class Searches:
+    """Of one call."""
+
+    def __init__(self, pool: Pool, grammar: Grammar, on_partial: Callable[[str], None]) -> None:
+        self._pool = pool
+        self._grammar = grammar
+        self._on_partial = on_partial
+
+    def open(self) -> Search:
+        return Search(self._pool, self._grammar, self._on_partial)
+
+    async def close(self) -> None:
+        return None
 
 
 class Search:

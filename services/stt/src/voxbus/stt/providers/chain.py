@@ -1,0 +1,155 @@
+"""Several recognizers, best first: where one cannot be reached, the next one hears the call, from this turn on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from voxbus.common.agents import Agent
+from voxbus.common.errors import AgentError, ProviderError
+from voxbus.common.logs import get_logger
+from voxbus.common.providers.breaker import Breakers
+from voxbus.common.run import background
+from voxbus.common.telemetry import counter
+from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript
+
+log = get_logger(__name__)
+
+_SWITCHES: Final = counter(
+    "stt_provider_switches", "Calls that went on with another recognizer, by why.", "cause"
+)
+#: No turn is longer, at 8 bytes a millisecond.
+_KEPT_BYTES: Final = 60_000 * 8
+
+
+class Chain:
+    """``recognizers`` by name, best first; more than one. ``breakers``: of the worker."""
+
+    def __init__(self, recognizers: Mapping[str, Recognizer], breakers: Breakers) -> None:
+        self._recognizers = recognizers
+        self._breakers = breakers
+        self.ends_turns = next(iter(recognizers.values())).ends_turns
+
+    async def start(self) -> None:
+        return None
+
+    def check(self, agent: Agent) -> None:
+        """One that can serve the agent is enough."""
+        if not self._fit(agent):
+            next(iter(self._recognizers.values())).check(agent)
+
+    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> ChainHearing:
+        fit = {name: self._recognizers[name] for name in self._fit(agent)}
+        return ChainHearing(fit, self._breakers, agent, eot_threshold, listener)
+
+    async def close(self) -> None:
+        return None
+
+    def _fit(self, agent: Agent) -> list[str]:
+        fit = []
+        for name, recognizer in self._recognizers.items():
+            try:
+                recognizer.check(agent)
+            except AgentError:
+                continue
+            fit.append(name)
+        return fit
+
+
+class ChainHearing:
+    def __init__(
+        self,
+        recognizers: Mapping[str, Recognizer],
+        breakers: Breakers,
+        agent: Agent,
+        eot_threshold: float,
+        listener: Listener,
+    ) -> None:
+        self._recognizers = recognizers
+        self._breakers = breakers
+        self._agent = agent
+        self._eot_threshold = eot_threshold
+        self._listener = listener
+        self._left = list(breakers.order(tuple(recognizers), time.monotonic()))
+        self._recognition: ChainRecognition | None = None
+        self._hearing = self._attend(self._left.pop(0))
+
+    def _attend(self, name: str) -> Hearing:
+        def failed(failure: ProviderError) -> None:
+            self._failed(name, failure)
+
+        def partial(text: str) -> None:
+            self._breakers.succeeded(name)
+            self._listener.on_partial(text)
+
+        recognizer = self._recognizers[name]
+        self._breakers.asking(name, time.monotonic())
+        self._listener.on_provider(recognizer.ends_turns)
+        listener = replace(self._listener, on_failed=failed, on_partial=partial)
+        return recognizer.attend(self._agent, self._eot_threshold, listener)
+
+    def _failed(self, name: str, failure: ProviderError) -> None:
+        self._breakers.failed(name, failure, time.monotonic())
+        if not self._left:
+            return  # it goes on trying
+        log.warning("another recognizer hears the call", failed=name, cause=failure.cause, next=self._left[0])
+        _SWITCHES.labels(failure.cause).inc()
+        # From the task of the one that failed: it is closed by another.
+        background(self._hearing.close(), name="leave a recognizer")
+        self._hearing = self._attend(self._left.pop(0))
+        if self._recognition is not None:
+            self._recognition.move_to(self._hearing.open())
+
+    def open(self) -> ChainRecognition:
+        self._recognition = ChainRecognition(self._hearing.open())
+        return self._recognition
+
+    async def close(self) -> None:
+        self._left.clear()
+        await self._hearing.close()
+
+
+class ChainRecognition:
+    """The last one keeps what it was fed, for whoever may have to hear it again."""
+
+    def __init__(self, recognition: Recognition) -> None:
+        self._recognition = recognition
+        self._audio = bytearray()
+        self._over = False
+
+    def move_to(self, recognition: Recognition) -> None:
+        if self._over:
+            recognition.cancel()
+            return
+        self._recognition.cancel()
+        self._recognition = recognition
+        recognition.feed(bytes(self._audio))
+
+    def feed(self, audio: bytes) -> None:
+        self._audio += audio
+        del self._audio[:-_KEPT_BYTES]
+        self._recognition.feed(audio)
+
+    def look(self) -> None:
+        self._recognition.look()
+
+    async def finish(self, *, looked: bool) -> Transcript:
+        while True:
+            asked = self._recognition
+            try:
+                transcript = await asked.finish(looked=looked)
+            except ProviderError:
+                if asked is self._recognition:
+                    self._over = True
+                    raise
+            else:
+                if asked is self._recognition:
+                    self._over = True
+                    return transcript
+            looked = False  # another one hears it now, and has not looked
+
+    def cancel(self) -> None:
+        self._over = True
+        self._recognition.cancel()

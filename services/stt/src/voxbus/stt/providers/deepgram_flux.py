@@ -1,0 +1,127 @@
+"""Deepgram Flux: mu-law as the line has it, turns as the model sees them end.
+
+Flux goes by the time of the audio: when none comes after speech began, the turn never ends. So silence is fed whenever
+there is nothing to feed. There is no keep-alive besides; a message that the protocol does not know would end the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from voxbus.common.agents import Agent
+from voxbus.common.errors import ProviderError
+from voxbus.common.providers.failures import error_in
+from voxbus.common.providers.frames import frame
+from voxbus.stt.core_stream import BYTES_PER_MS, Heard
+from voxbus.stt.providers.streaming import Message, StreamHearing
+from voxbus.stt.recognizer import Listener
+
+DEFAULT_MODEL: Final = "flux-general-en"
+_IDLE_S: Final = 0.2
+_SILENCE: Final = b"\xff" * (200 * BYTES_PER_MS)
+#: What the model accepts; ours may be lower.
+_LOWEST_THRESHOLD: Final = 0.5
+#: The longest pause before the model gives up waiting for the turn's end; ours is shorter, this one is for safety.
+_TIMEOUT_MS: Final = 5000
+
+
+class DeepgramFlux:
+    ends_turns = True
+
+    def __init__(self, base_url: str, api_key: str, model: str) -> None:
+        self._url = base_url.replace("http", "ws", 1).rstrip("/") + "/v2/listen"
+        self._headers = {"Authorization": f"Token {api_key}"}
+        self._model = model or DEFAULT_MODEL
+
+    async def start(self) -> None:
+        return None
+
+    def check(self, agent: Agent) -> None:
+        return None
+
+    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> StreamHearing:
+        query = {
+            "model": self._model,
+            "encoding": "mulaw",
+            "sample_rate": 8000,
+            "eot_threshold": max(eot_threshold, _LOWEST_THRESHOLD),
+            "eot_timeout_ms": _TIMEOUT_MS,
+        }
+        return StreamHearing(FluxCall(f"{self._url}?{urlencode(query)}", self._headers), listener)
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class FluxCall:
+    url: str
+    headers: Mapping[str, str]
+    name: str = "deepgram-flux"
+
+    def address(self) -> tuple[str, Mapping[str, str]]:
+        return self.url, self.headers
+
+    def dialect(self) -> Flux:
+        return Flux()
+
+
+class Flux:
+    """The protocol. ``turn_index`` is the turn; its text is always all of it."""
+
+    idle_s = _IDLE_S
+
+    def opening(self) -> Sequence[Message]:
+        return ()
+
+    def audio(self, mulaw: bytes) -> Message:
+        return mulaw
+
+    def idle(self) -> tuple[Message, int]:
+        return _SILENCE, len(_SILENCE)
+
+    def end_turn(self, *, begun: bool) -> Sequence[Message]:
+        return ('{"type":"ForceEndTurn"}',) if begun else ()
+
+    def closing(self) -> Sequence[Message]:
+        return ('{"type":"CloseStream"}',)
+
+    def read(self, message: Message) -> Sequence[Heard]:
+        told = frame(message)
+        match told.get("type"):
+            case "TurnInfo":
+                return self._turn(told)
+            case "Error":
+                raise error_in(told)
+        return ()
+
+    def _turn(self, told: Mapping[str, Any]) -> Sequence[Heard]:
+        event = told.get("event")
+        ended = event == "EndOfTurn"
+        try:
+            turn, text = int(told["turn_index"]), str(told["transcript"])
+            until_ms = float(told["audio_window_end"]) * 1000
+            sure = float(told.get("end_of_turn_confidence", 1.0))
+        except (KeyError, TypeError, ValueError):
+            raise ProviderError("malformed", "a turn without its number, its text or its place") from None
+        if ended:
+            # Ended by the clock, or by us, it is over however sure the model is.
+            return (
+                Heard(turn, text, until_ms, True, sure if told.get("trigger", "model") == "model" else 1.0),
+            )
+        # Updates come a few times a second, also when nothing was said.
+        return (Heard(turn, text, until_ms, confidence=_confidence(told)),) if text else ()
+
+
+def _confidence(told: Mapping[str, Any]) -> float:
+    """Of the words, on average."""
+    words = told.get("words")
+    found = [
+        float(word["confidence"])
+        for word in (words if isinstance(words, list) else ())
+        if isinstance(word, dict) and isinstance(word.get("confidence"), int | float)
+    ]
+    return sum(found) / len(found) if found else 1.0
