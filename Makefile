@@ -37,12 +37,13 @@ test: $(SYNCED) ## all tests, then each package alone (ARGS="tests/stt -k echo" 
 test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares
 	UV="$(UV)" .ci/alone
 
-check: $(SYNCED) ## format, lint, types, import contracts, generated documents: what CI runs first
+check: $(SYNCED) ## format, lint, types, import contracts, generated documents, secrets, vulnerabilities: what CI runs first
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/python -m voxbus.devkit.docs --check
+	$(BIN)/python -m voxbus.devkit.audit
 
 fmt: $(SYNCED) ## format, and mend what the linter can mend
 	$(BIN)/ruff format .

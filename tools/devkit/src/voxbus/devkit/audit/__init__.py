@@ -1,0 +1,1 @@
+"""What is in the tree that should not be: dependencies with known holes, and secrets."""
