@@ -19,8 +19,12 @@ BUSY_MS = 40.0
 FILES = {"recording.wav", "summary.json", "index.html", "report.json"}
 
 
-def test_both_calls_go_as_they_should(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "voxbus.devkit.cli", "demo", "--directory", str(tmp_path)]
+VENDORS = ("--providers", "simulated", "--stt", "deepgram-flux", "--llm", "openai", "--tts", "deepgram-aura")
+
+
+@pytest.mark.parametrize("providers", [(), VENDORS], ids=["embedded", "simulated"])
+def test_both_calls_go_as_they_should(tmp_path: Path, providers: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "voxbus.devkit.cli", "demo", *providers, "--directory", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     calls = sorted(tmp_path.iterdir())
     assert len(calls) == 2, done.stdout + done.stderr
@@ -36,3 +40,23 @@ def test_both_calls_go_as_they_should(tmp_path: Path) -> None:
     assert not failed, done.stdout
     assert done.returncode == (1 if excused else 0), done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--stt", "deepgram-flux"],
+            "--stt: there is no 'deepgram-flux'; there are: pocketsphinx (others with",
+        ),
+        (
+            ["--providers", "simulated", "--tts", "nobody"],
+            "--tts: there is no 'nobody'; there are: espeak, deepgram-aura",
+        ),
+    ],
+)
+def test_providers_that_cannot_be_had(arguments: list[str], message: str) -> None:
+    command = [sys.executable, "-m", "voxbus.devkit.cli", "demo", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)

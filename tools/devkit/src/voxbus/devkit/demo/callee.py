@@ -33,6 +33,7 @@ class Lines:
     """``variables`` go into the order. ``appointment``: what the agent must then say, in lower case."""
 
     voice: str
+    hello: Speech
     confirm: Speech
     leave: Speech
     variables: dict[str, str]
@@ -43,9 +44,9 @@ def rehearse(seed: int) -> Lines:
     """Synthesizes what the callee will say; takes about half a second. Another seed is another voice, day and time."""
     chance = random.Random(seed)
     voice, day, time = chance.choice(_VOICES), chance.choice(_DAYS), chance.choice(_TIMES)
-    speak(_HELLO, voice=voice)  # kept for when the telephone is lifted
     return Lines(
         voice=voice,
+        hello=speak(_HELLO, voice=voice),  # kept for when the telephone is lifted
         confirm=speak("yes that works", voice=voice),
         leave=speak("no thank you goodbye", voice=voice),
         variables={"appointment_day": day, "appointment_time": time},

@@ -10,6 +10,7 @@ from pathlib import Path
 from voxbus.devkit.demo.listen import NoSoundDevice
 from voxbus.devkit.demo.office import NotOrdered
 from voxbus.devkit.demo.run import Options, demo
+from voxbus.devkit.demo.vendors import Providers
 from voxbus.devkit.stack import ChildFailed
 
 CANNOT_RUN = 2
@@ -23,11 +24,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=1, help="other people: voices, days and hours (default 1)"
     )
+    parser.add_argument(
+        "--providers",
+        choices=("embedded", "simulated"),
+        default="embedded",
+        help="what is embedded, or simulated vendors over their real protocols",
+    )
+    for service, embedded in (("stt", "pocketsphinx"), ("llm", "scripted"), ("tts", "espeak")):
+        parser.add_argument(f"--{service}", default=embedded, help=f"the provider (default {embedded})")
     parser.add_argument("--directory", type=Path, default=Path("var/demo"), help="default var/demo")
 
 
 def main(arguments: argparse.Namespace) -> int:
     both = arguments.inbound == arguments.outbound
+    providers = Providers(
+        arguments.stt, arguments.llm, arguments.tts, simulated=arguments.providers == "simulated"
+    )
+    if unknown := providers.unknown():
+        print(unknown, file=sys.stderr)
+        return CANNOT_RUN
     options = Options(
         inbound=both or arguments.inbound,
         outbound=both or arguments.outbound,
@@ -35,6 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         listen=arguments.listen,
         directory=arguments.directory,
+        providers=providers,
     )
     try:
         return asyncio.run(demo(options))

@@ -12,6 +12,7 @@ from voxbus.devkit.demo.listen import Speakers
 from voxbus.devkit.demo.office import Office
 from voxbus.devkit.demo.performance import Performance
 from voxbus.devkit.stack import Stack
+from voxbus.devkit.vendors.server import Vendors
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Rig:
     seed: int
     directory: Path
     speakers: Speakers | None
+    vendors: Vendors
 
     @property
     def public_url(self) -> str:

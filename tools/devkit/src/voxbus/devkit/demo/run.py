@@ -9,7 +9,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,18 +23,9 @@ from voxbus.devkit.demo.listen import Speakers
 from voxbus.devkit.demo.office import Office
 from voxbus.devkit.demo.result import Result
 from voxbus.devkit.demo.rig import Rig
+from voxbus.devkit.demo.vendors import Providers, learn, vendors
 from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.stack import Stack
-
-#: Whatever the environment says: the scripts are for this agent, and need no keys. The model makes 50 tokens a
-#: second, so that there is a middle of a reply to be killed in.
-EMBEDDED = {
-    "PERSONA": callee.AGENT,
-    "STT_PROVIDER": "pocketsphinx",
-    "LLM_PROVIDERS": "scripted",
-    "TTS_PROVIDER": "espeak",
-    "SCRIPTED_TOKEN_DELAY_MS": "20",
-}
 
 #: What the carrier calls. It leads to the gateway's own port, as behind a tunnel or a load balancer.
 PUBLIC_URL = "https://demo.voxbus.test"
@@ -56,6 +47,7 @@ class Options:
     keep: bool = False
     listen: bool = False
     directory: Path = Path("var/demo")
+    providers: Providers = field(default_factory=Providers)
 
     @property
     def llm_workers(self) -> int:
@@ -79,7 +71,7 @@ async def demo(options: Options) -> int:
     began_s = time.monotonic()
     style = Style.of(sys.stdout, dict(os.environ))
     calls = "two whole calls" if options.inbound and options.outbound else "a whole call"
-    print(f"{style.paint('voxbus demo', 'bold')}: {calls} on this machine, no keys, no network\n")
+    print(f"{style.paint('voxbus demo', 'bold')}: {calls} on this machine, {options.providers.title}\n")
     services = f"nats, gateway, stt, {options.llm_workers} llm, tts, scheduler, reporter"
     print(f"  starting {services} ...", end="", flush=True)
     acts = [act for act, wanted in ((CALL_IN, options.inbound), (CALL_OUT, options.outbound)) if wanted]
@@ -89,19 +81,24 @@ async def demo(options: Options) -> int:
     results: list[Result] = []
     async with rig(options, style) as ready:
         print(f" ready in {time.monotonic() - began_s:.1f} s")
-        await rehearsing
+        learn(ready.vendors.desk.book, await rehearsing)
         for act in acts:
             ready.say(f"\n{style.paint(act.title, 'bold')}\n")
             results.append(await act.play(ready))
             ready.say("")
             for line in report(results[-1].summary, style):
                 ready.say(line)
+        wrong = ready.vendors.desk.protocol_errors
+    if options.providers.simulated:
+        print(f"\n  protocol errors that the simulated vendors counted: {len(wrong)}")
+        for what in wrong:
+            print(style.paint(f"  {what}", "red"))
     print(f"\n  {time.monotonic() - began_s:.0f} s in all. Open the first of these:")
     for result in results:
         print("")
         for path in result.write():
             print(f"  {path}")
-    return PASSED if all(result.summary.passed for result in results) else FAILED
+    return PASSED if all(result.summary.passed for result in results) and not wrong else FAILED
 
 
 @contextlib.asynccontextmanager
@@ -112,7 +109,10 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         speakers = open_things.enter_context(Speakers()) if options.listen else None
         line = LineQuality(noise_dbfs=NOISE_DBFS, seed=options.seed)
         carrier = await open_things.enter_async_context(LocalCarrier(PUBLIC_URL, line=line))
-        environment = carrier.environment | EMBEDDED
+        simulated = await open_things.enter_async_context(vendors())
+        environment = carrier.environment | {"PERSONA": callee.AGENT} | options.providers.environment
+        if options.providers.simulated:
+            environment |= simulated.environment
         kept = options.directory / f"services-{secrets.token_hex(4)}" if options.keep else None
         counts = {"llm": options.llm_workers}
         stack = await open_things.enter_async_context(Stack(counts=counts, env=environment, directory=kept))
@@ -122,4 +122,6 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         http = httpx.AsyncClient(base_url=stack.scheduler_url, headers=bearer, trust_env=False)
         office = Office(await open_things.enter_async_context(http))
         carrier.serve(stack)
-        yield Rig(stack, bus, carrier.exchange, office, style, options.seed, options.directory, speakers)
+        yield Rig(
+            stack, bus, carrier.exchange, office, style, options.seed, options.directory, speakers, simulated
+        )
