@@ -34,7 +34,9 @@ def value(name: str, labels: dict[str, str] | None = None) -> float:
 class Worker:
     """A runner on a connection of its own whose handler does what the test says."""
 
-    def __init__(self, bus: Bus, capacity: int = 4, *, hold: bool = False) -> None:
+    def __init__(
+        self, bus: Bus, capacity: int = 4, *, hold: bool = False, at_once: int = 1, settle_s: float = 0.0
+    ) -> None:
         self.bus = bus
         self.jobs: list[Job] = []
         self.failures: list[Exception] = []
@@ -44,7 +46,13 @@ class Worker:
             self.release.set()
         self.fail_with: Exception | None = None
         self.runner = JobRunner(
-            bus, "stt", self.handle, capacity=capacity, on_failure=lambda _, e: self.failures.append(e)
+            bus,
+            "stt",
+            self.handle,
+            capacity=capacity,
+            on_failure=lambda _, e: self.failures.append(e),
+            at_once=at_once,
+            settle_s=settle_s,
         )
 
     async def handle(self, job: Job) -> None:
@@ -60,7 +68,9 @@ class Worker:
 
 
 class MakeWorker(Protocol):
-    async def __call__(self, capacity: int = 4, *, hold: bool = False) -> Worker: ...
+    async def __call__(
+        self, capacity: int = 4, *, hold: bool = False, at_once: int = 1, settle_s: float = 0.0
+    ) -> Worker: ...
 
 
 NewSid = Callable[[], str]
@@ -70,8 +80,11 @@ NewSid = Callable[[], str]
 async def worker(nats_url: str) -> AsyncIterator[MakeWorker]:
     workers: list[Worker] = []
 
-    async def make(capacity: int = 4, *, hold: bool = False) -> Worker:
-        worker = Worker(await Bus.connect(BusConfig(url=nats_url)), capacity, hold=hold)
+    async def make(
+        capacity: int = 4, *, hold: bool = False, at_once: int = 1, settle_s: float = 0.0
+    ) -> Worker:
+        bus = await Bus.connect(BusConfig(url=nats_url))
+        worker = Worker(bus, capacity, hold=hold, at_once=at_once, settle_s=settle_s)
         workers.append(worker)
         await worker.runner.start()
         return worker
@@ -257,3 +270,46 @@ async def test_jobs_come_through_a_restart_of_the_server(
     await start_call(bus, second, agent)
     await until(lambda: len(holder.jobs) == 2, 15)
     assert [j.event.call for j in holder.jobs] == [first, second]
+
+
+async def test_many_are_asked_for_at_once_and_no_more_than_there_is_room_for(
+    bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
+) -> None:
+    for _ in range(9):
+        await start_call(bus, new_sid(), agent)
+    greedy = await worker(6, hold=True, at_once=4)
+    await until(lambda: len(greedy.jobs) == 6)
+    other = await worker(6, hold=True, at_once=4)
+    await until(lambda: len(other.jobs) == 3)
+    assert len(greedy.jobs) == 6
+    greedy.release.set()
+    await until(lambda: not greedy.runner.jobs)
+    await start_call(bus, new_sid(), agent)
+    await until(lambda: len(greedy.jobs) + len(other.jobs) == 10)
+
+
+async def test_after_a_reconnection_nobody_asks_for_jobs_before_those_who_hold_some_are_back(
+    bus: Bus, worker: MakeWorker, sid: str, agent: Agent
+) -> None:
+    late = await worker(settle_s=3.0)
+    back_s = time.monotonic()
+    late.runner._pull_again()
+    await asyncio.sleep(1.5)  # what it asked for before has come back empty
+    await start_call(bus, sid, agent)
+    await until(lambda: len(late.jobs) == 1)
+    assert time.monotonic() - back_s >= 3.0
+
+
+async def test_what_was_asked_for_over_a_lost_connection_is_put_off(
+    bus: Bus, worker: MakeWorker, sid: str, agent: Agent
+) -> None:
+    late = await worker(settle_s=1.0)
+    await until(lambda: late.runner._coming == 1)
+    late.bus.control.stats["reconnects"] += (
+        1  # that pull was written into the connection before, and sent by this one
+    )
+    began_s = time.monotonic()
+    await start_call(bus, sid, agent)
+    await until(lambda: len(late.jobs) == 1)
+    assert late.jobs[0].redelivered
+    assert time.monotonic() - began_s >= 1.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from voxbus.common.agents import Agent
-from voxbus.common.bus.jobs import Job
+from voxbus.common.bus import Job
 from voxbus.common.errors import ProviderError
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger

@@ -6,8 +6,7 @@ import asyncio
 import time
 from typing import assert_never
 
-from voxbus.common.bus import Bus, Follower
-from voxbus.common.bus.jobs import Job, JobRunner
+from voxbus.common.bus import Bus, Follower, Job, JobRunner
 from voxbus.common.events import Event, Started, Stored, Utterance
 from voxbus.common.fold import CallState, fold
 from voxbus.common.logs import get_logger

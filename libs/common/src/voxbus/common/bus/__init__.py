@@ -11,7 +11,8 @@ from voxbus.common.bus.buckets import Bucket
 from voxbus.common.bus.client import Bus
 from voxbus.common.bus.config import BusConfig, bus_config
 from voxbus.common.bus.following import Follower, OpenLog
-from voxbus.common.bus.jobs import Job, JobRunner
+from voxbus.common.bus.job import Job
+from voxbus.common.bus.jobs import JobRunner
 from voxbus.common.bus.log import Condition, not_ended, under
 from voxbus.common.bus.setup import ensure
 from voxbus.common.bus.subscription import Subscription

@@ -18,10 +18,11 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects, telemetry
+from voxbus.common.bus.job import PUT_BACK, Job, put_off
 from voxbus.common.bus.setup import ACK_WAIT_S
 from voxbus.common.codec import decode
 from voxbus.common.errors import CodecError, UnknownEvent
-from voxbus.common.events import Event, Stored
+from voxbus.common.events import Stored
 
 if TYPE_CHECKING:
     from nats.aio.subscription import Subscription as NatsSubscription
@@ -50,78 +51,6 @@ _DELIVERED = telemetry.counter(
 _FIRST, _AGAIN, _OWN = (_DELIVERED.labels(delivery) for delivery in ("first", "again", "own"))
 
 
-class Job:
-    """One job in this worker's hands.
-
-    ``received_ms`` is the Unix time of its delivery. ``draining`` is set when the worker should let go of it soon.
-    ``lapsed`` is true once the lease may have been lost: then neither done() nor hand_over() says anything to the
-    server, because somebody else may hold the job, and the handler must go by the log.
-    """
-
-    def __init__(self, runner: JobRunner, message: Msg, stored: Stored) -> None:
-        self._runner = runner
-        self._message = message
-        self.stored = stored
-        self.received_ms = time.time_ns() // 1_000_000
-        self.redelivered = message.metadata.num_delivered > 1
-        self.draining = runner.draining
-        self.lapsed = False
-        self._finished = False
-        self._beaten_s = time.monotonic()
-        self._progress_until_s = self._beaten_s + ACK_WAIT_S
-
-    @property
-    def event(self) -> Event:
-        return self.stored.event
-
-    def progress(self, for_s: float = ACK_WAIT_S) -> None:
-        """Real progress was made: the lease is worth keeping for ``for_s`` from now."""
-        self._progress_until_s = max(self._progress_until_s, time.monotonic() + for_s)
-
-    async def done(self) -> None:
-        await self._finish(b"+ACK")
-
-    async def hand_over(self, delay_s: float = 0.0) -> None:
-        """Gives the job to whichever worker is free, at once or not before ``delay_s`` have passed.
-
-        The server keeps that time over restarts of ours; one of its own may bring the job back early.
-        """
-        await self._finish(b'-NAK {"delay": %d}' % int(delay_s * 1e9) if delay_s > 0 else b"-NAK")
-
-    async def refuse(self, reason: str) -> None:
-        """Ends a job that nobody can do. ``reason`` goes to the server's advisory: no user data."""
-        await self._finish(b"+TERM " + reason.encode())
-
-    async def _finish(self, verdict: bytes) -> None:
-        self._check_lease()
-        if not self._finished and not self.lapsed:
-            await self._runner.say(self._message, verdict)
-        self._finished = True
-
-    def _check_lease(self) -> None:
-        # Monotonic time goes on while a process is stopped: one that is woken sees here how long it was away.
-        if time.monotonic() - self._beaten_s > ACK_WAIT_S:
-            self.lapsed = True
-
-    def reclaim(self) -> None:
-        """Somebody to whom the job was given leaves it to us: the lease is ours again."""
-        self.lapsed = False
-        self._beaten_s = time.monotonic()
-
-    async def _beat(self) -> None:
-        self._check_lease()
-        now = time.monotonic()
-        if self._finished or self.lapsed or now > self._progress_until_s:
-            return
-        await self._runner.say(self._message, b"+WPI")
-        self._beaten_s = now
-
-    def _adopt(self, message: Msg) -> None:
-        """The job came back to us, who work on it still: go on under the new delivery."""
-        self._message = message
-        self.reclaim()
-
-
 Handle = Callable[[Job], Awaitable[None]]
 OnFailure = Callable[[Job, Exception], None]
 
@@ -131,6 +60,9 @@ class JobRunner:
 
     The handler ends its job with done(), hand_over() or refuse(). One that returns without is counted as done; one
     that raises hands its job over, and ``on_failure(job, error)`` hears of it.
+
+    ``at_once``: how many jobs are asked for at a time. One is fairest; where the holder of many dies they come back
+    together, and each would cost a way to the server and back.
 
     ``settle_s``: after a lost connection is back, no job is asked for so long. A server that restarts gives jobs that
     are held to whoever asks first; where that costs something, the holders should be back before.
@@ -144,6 +76,7 @@ class JobRunner:
         *,
         capacity: int,
         on_failure: OnFailure,
+        at_once: int = 1,
         settle_s: float = 0.0,
     ) -> None:
         self._client = bus.control
@@ -152,6 +85,7 @@ class JobRunner:
         self._handle = handle
         self._on_failure = on_failure
         self.capacity = capacity
+        self.at_once = at_once
         self.settle_s = settle_s
         self.draining = asyncio.Event()
         self.jobs: dict[int, Job] = {}
@@ -159,6 +93,8 @@ class JobRunner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()  # a slot became free, a message came, or the drain began
         self._pull_until_s = 0.0
+        self._coming = 0  # jobs that the pull in the air may still bring
+        self._asked_over = 0  # which of our connections, one after another, the pull was sent over
         self._settled_s = 0.0
         self._inbox = ""
         self._subscription: NatsSubscription | None = None
@@ -179,20 +115,27 @@ class JobRunner:
         await self.start()
         await asyncio.gather(*self._loops)
 
+    @property
+    def _connection(self) -> int:
+        return self._client.stats["reconnects"]
+
     def _pull_again(self) -> None:
         self._pull_until_s = self._settled_s = time.monotonic() + self.settle_s
         self._wake.set()
 
     async def _pull(self) -> None:
         request = subjects.next_job(subjects.streams()[0], self._consumer)
-        query = json.dumps({"batch": 1, "expires": int(_PULL_S * 1e9)}).encode()
+        query = {"expires": int(_PULL_S * 1e9)}
         while not self.draining.is_set():
             self._wake.clear()
             now = time.monotonic()
             self._pull_until_s = max(self._pull_until_s, self._settled_s)
-            if len(self.jobs) < self.capacity and now >= self._pull_until_s and self._client.is_connected:
-                # One pull in the air: a worker's free capacity is what it asks for and nothing is queued here.
-                await self._client.publish(request, query, reply=self._inbox)
+            free = self.capacity - len(self.jobs)
+            if free > 0 and now >= self._pull_until_s and self._client.is_connected:
+                # One pull in the air, for no more than there is room for: nothing is queued here.
+                self._coming, self._asked_over = min(free, self.at_once), self._connection
+                asked = json.dumps(query | {"batch": self._coming}).encode()
+                await self._client.publish(request, asked, reply=self._inbox)
                 self._pull_until_s = now + _PULL_S + 0.1
             try:
                 await asyncio.wait_for(self._wake.wait(), max(0.01, self._pull_until_s - time.monotonic()))
@@ -200,7 +143,9 @@ class JobRunner:
                 continue
 
     async def _receive(self, message: Msg) -> None:
-        self._pull_until_s = 0.0
+        self._coming -= 1
+        if not message.reply or self._coming <= 0:
+            self._pull_until_s = 0.0
         self._wake.set()
         if not message.reply:
             # A status instead of a job: the pull expired (408), or was dropped (409, 503: no consumer just now).
@@ -211,22 +156,26 @@ class JobRunner:
                 self._pull_until_s = time.monotonic() + 0.1
             return
         if self.draining.is_set():
-            await self.say(message, b"-NAK")
+            await self.say(message, PUT_BACK)
             return
         metadata = message.metadata
         sequence = metadata.sequence.stream
         _WAITING.set(metadata.num_pending)
         running = self.jobs.get(sequence)
         if running is not None:
-            running._adopt(message)
+            running.adopt(message)
             self.adopted += 1
             _OWN.inc()
+            return
+        if self.settle_s and self._asked_over != self._connection:
+            # Asked for before we knew that the server was gone, and sent when it was back: its holder comes first.
+            await self.say(message, put_off(self.settle_s))
             return
         try:
             _, kind, _ = subjects.parse_event(message.subject)
             event = decode(kind, message.data)
         except UnknownEvent:
-            await self.say(message, b'-NAK {"delay": %d}' % int(_UNKNOWN_DELAY_S * 1e9))
+            await self.say(message, put_off(_UNKNOWN_DELAY_S))
             return
         except CodecError:
             await self.say(message, b"+TERM undecodable")
@@ -261,7 +210,7 @@ class JobRunner:
     async def _heartbeat(self) -> None:
         while not self.draining.is_set() or self.jobs:
             for job in tuple(self.jobs.values()):
-                await job._beat()
+                await job.beat()
             await asyncio.sleep(_HEARTBEAT_S)
 
     async def say(self, message: Msg, verdict: bytes) -> None:
