@@ -150,6 +150,16 @@ def holder(sid: str = "*") -> str:
     return f"call.{sid}.holder"
 
 
+def peers(consumer: str) -> str:
+    """Where the workers of a consumer tell each other that they are there."""
+    return f"workers.{consumer}"
+
+
+def peer(consumer: str, name: str = "*") -> str:
+    """Where one of them is asked what it holds."""
+    return f"workers.{consumer}.{name}"
+
+
 def partial(sid: str = "*") -> str:
     return f"call.{sid}.partial"
 

@@ -107,6 +107,11 @@ class Call:
         self._leaving = True
 
     @property
+    def idle(self) -> bool:
+        """Nobody has begun to say anything that is not in the log."""
+        return self._taker is not None and self._taker.idle_since_ms is not None and self._outbox.empty
+
+    @property
     def superseded(self) -> bool:
         """It is over for us alone: somebody else holds it."""
         return self.over.is_set() and self._state.ended is None and self.error is None
@@ -167,7 +172,7 @@ class Call:
 
     def _say_what_was_heard(self) -> None:
         """A successor has to hear again only what the gateway keeps: the less, the sooner it is there."""
-        if self._taker is None or self.over.is_set() or not self._outbox.empty:
+        if self._taker is None or self.over.is_set() or not self.idle:
             return  # what is decided and not in the log, a successor would have to decide again
         heard_ms = self._taker.idle_since_ms
         if heard_ms is not None and heard_ms >= self._told_ms + TELL_MS:

@@ -6,12 +6,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
-from voxbus.common.bus import Bus, Job, JobRunner, not_ended
+from voxbus.common.bus import Bus, Job, JobRunner, Peers, not_ended
 from voxbus.common.errors import AgentError, ConditionFailed, Conflict
 from voxbus.common.events import Stored
 from voxbus.common.fold import CallState, fold
@@ -41,6 +42,11 @@ _ATTACH_S = 5.0
 _HELD_S = 0.3
 #: After a restart of NATS, workers are back within this.
 _SETTLE_S = 0.5
+
+#: Calls that are asked for at a time, and that are being taken at a time. Those that come first are through first, and
+#: the windows of many that catch up together are one batch.
+_AT_ONCE = 16
+_TAKING = 16
 #: Calls that are given away at a time, and how long one of them waits for its taker before the next may go.
 _LEAVING = 2
 _TAKEN_S = 0.5
@@ -67,22 +73,27 @@ class SttService:
         self._ticker = Ticker(self._vad)
         self._calls: dict[Call, Job] = {}
         self._leaving = asyncio.Semaphore(_LEAVING)
+        self._taking = asyncio.Semaphore(_TAKING)
+        self._peers = Peers(bus, "stt", self._leases)
         self._runner = JobRunner(
             bus,
             "stt",
             self._handle,
             capacity=settings.stt_calls,
             on_failure=self._on_failure,
+            at_once=_AT_ONCE,
             settle_s=_SETTLE_S,
         )
 
     async def start(self) -> None:
         for recognizer in self._recognizers.values():
             await recognizer.start()
+        await self._peers.start()
         await self._runner.start()
         self._watcher = background(self._watch(), name="watch calls")
 
     async def drain(self) -> None:
+        await self._peers.leave()
         await self._runner.drain(self._settings.drain_seconds)
         self._watcher.cancel()
         self._ticker.stop()
@@ -93,33 +104,57 @@ class SttService:
         log.exception("a call failed here", error, call_sid=job.event.call)
         TAKEN.labels("failed").inc()
 
+    def _leases(self) -> list[str]:
+        """Should we die: callers who are in the middle of something are taken first, for they wait."""
+        idle = {job for call, job in self._calls.items() if call.idle}
+        jobs = [job for job in self._runner.jobs.values() if not job.lapsed]
+        return [job.lease for job in sorted(jobs, key=idle.__contains__)]
+
     async def _handle(self, job: Job) -> None:
+        job.progress(_ATTACH_S)
+        async with AsyncExitStack() as ours:
+            async with self._taking:
+                call = await self._take(job, ours)
+            if call is not None:
+                await self._hold(job, call)
+
+    async def _take(self, job: Job, ours: AsyncExitStack) -> Call | None:
+        """The call of the job, attached; None when it is not for us. ``ours`` gets what is to be closed after it."""
         sid = job.event.call
         early: list[Stored] = []
         on_event = early.append
         opened = await self._bus.open_log(sid, lambda stored: on_event(stored))
+        ours.push_async_callback(opened.close)
+        state = fold(opened.snapshot)
+        if state.ended is not None or state.started is None:
+            return None
+        if await self._is_held(state):
+            job.lapsed = True  # the holder goes on with it: nothing is said about it from here
+            TAKEN.labels("left").inc()
+            return None
         try:
-            state = fold(opened.snapshot)
-            if state.ended is not None or state.started is None:
-                return
-            if await self._is_held(state):
-                job.lapsed = True  # the holder goes on with it: nothing is said about it from here
-                TAKEN.labels("left").inc()
-                return
-            try:
-                call = self._take(state)
-            except _Refusal as refusal:
-                log.error("the call cannot be taken", call_sid=sid, why=refusal.detail)
-                await self._end(sid, refusal.detail)
-                await job.refuse(refusal.detail)
-                TAKEN.labels("refused").inc()
-                return
-            on_event = call.on_event
-            for stored in early:
-                call.on_event(stored)
-            await self._hold(job, call)
-        finally:
-            await opened.close()
+            call = self._prepare(state)
+        except _Refusal as refusal:
+            log.error("the call cannot be taken", call_sid=sid, why=refusal.detail)
+            await self._end(sid, refusal.detail)
+            await job.refuse(refusal.detail)
+            TAKEN.labels("refused").inc()
+            return None
+        on_event = call.on_event
+        for stored in early:
+            call.on_event(stored)
+        CALLS.inc()
+        ours.push_async_callback(self._let_go, call)
+        call.on_kept = job.reclaim
+        job.progress(_ATTACH_S)
+        await call.attach(self._settings.worker_id, secrets.token_hex(4))
+        return call
+
+    async def _let_go(self, call: Call) -> None:
+        self._calls.pop(call, None)
+        await call.close()
+        self._vad.close(call.row)
+        CALLS.dec()
 
     async def _is_held(self, state: CallState) -> bool:
         """A restart of NATS gives jobs to others although their holders live. Of a dead one NATS itself says at once
@@ -129,7 +164,7 @@ class SttService:
         sid = state.attached[-1].event.call
         return await self._bus.ask(subjects.holder(sid), b"", _HELD_S) == b"%d" % state.holder
 
-    def _take(self, state: CallState) -> Call:
+    def _prepare(self, state: CallState) -> Call:
         assert state.started is not None
         agent = state.started.agent
         if is_poison([stored.time_s for stored in state.attached], time.time()):
@@ -151,26 +186,19 @@ class SttService:
         return Chain(ordered, self._breakers) if len(ordered) > 1 else next(iter(ordered.values()))
 
     async def _hold(self, job: Job, call: Call) -> None:
-        CALLS.inc()
-        call.on_kept = job.reclaim
-        job.progress(_ATTACH_S)
+        """Until the call is over, or another worker has it."""
+        self._calls[call] = job
+        over = asyncio.ensure_future(call.over.wait())
+        draining = asyncio.ensure_future(job.draining.wait())
         try:
-            await call.attach(self._settings.worker_id, secrets.token_hex(4))
-            self._calls[call] = job
-            over = asyncio.ensure_future(call.over.wait())
-            draining = asyncio.ensure_future(job.draining.wait())
             await asyncio.wait((over, draining), return_when=asyncio.FIRST_COMPLETED)
+        finally:
             over.cancel()
             draining.cancel()
-            leaving = not call.over.is_set()
-            if leaving:
-                await self._give_away(job, call)
-        finally:
-            superseded = call.superseded
-            self._calls.pop(call, None)
-            await call.close()
-            self._vad.close(call.row)
-            CALLS.dec()
+        leaving = not call.over.is_set()
+        if leaving:
+            await self._give_away(job, call)
+        superseded = call.superseded
         if call.error is not None:
             raise call.error
         # Held by somebody else, the job is theirs: our acknowledgement would end it under their hands.

@@ -14,6 +14,7 @@ from voxbus.common.bus.following import Follower, OpenLog
 from voxbus.common.bus.job import Job
 from voxbus.common.bus.jobs import JobRunner
 from voxbus.common.bus.log import Condition, not_ended, under
+from voxbus.common.bus.peers import Peers
 from voxbus.common.bus.setup import ensure
 from voxbus.common.bus.subscription import Subscription
 
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "JobRunner",
     "OpenLog",
+    "Peers",
     "Subscription",
     "bus_config",
     "ensure",

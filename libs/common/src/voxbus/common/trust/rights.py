@@ -52,6 +52,8 @@ LINKS: Final = (
     Link(s.audio_wanted(), "tts", ("gateway",), "question"),
     Link(s.GATEWAYS, "gateway", ("gateway",), "question"),
     Link(s.holder(), "stt", ("stt",), "question"),
+    Link(s.peers("stt"), "stt", ("stt",)),
+    Link(s.peer("stt"), "stt", ("stt",), "question"),
     Link(s.partial(), "stt", ("gateway",)),
 )
 
