@@ -24,17 +24,20 @@ T = TypeVar("T")
 
 log = get_logger(__name__)
 
+#: A gateway that has frames and does not answer is busy; one that died has none any more.
+_TRIES: Final = 3
+
 DROPPED: Final = counter("stt_frames_dropped", "Caller frames that were not heard, by why.", "why")
 
 
 class Incoming:
     """``put`` gets each frame, some of them twice; ``next_wanted`` says which sequence number should come next.
 
-    A hole is asked for once: what the gateway does not have any more is nowhere.
+    A hole is asked for until it was answered: what the gateway does not have any more is nowhere.
     """
 
     def __init__(
-        self, bus: Bus, sid: str, put: Callable[[AudioIn], None], next_wanted: Callable[[], int]
+        self, bus: Bus, sid: str, put: Callable[[AudioIn], object], next_wanted: Callable[[], int]
     ) -> None:
         self._bus = bus
         self._sid = sid
@@ -74,16 +77,23 @@ class Incoming:
             self._put(frame)
 
     async def _ask(self) -> None:
-        subject, wanted = subjects.audio_replay(self._sid), self._next_wanted()
         try:
-            await self._bus.audio.request_many(subject, self._on_replayed, request=b"%d" % wanted)
-        except BusUnavailable as error:
-            # No gateway has the call just now; when one has it again, its first frame shows what is missing.
-            log.info("no replay", call_sid=self._sid, error=error)
+            for _ in range(_TRIES):
+                if await self._replay() or not self._waiting:
+                    break  # without live frames no gateway has the call just now; the first one shows what is missing
         finally:
             waiting, self._waiting = self._waiting or [], None
         for frame in waiting:
             self._put(frame)
+
+    async def _replay(self) -> bool:
+        subject, wanted = subjects.audio_replay(self._sid), self._next_wanted()
+        try:
+            await self._bus.audio.request_many(subject, self._on_replayed, request=b"%d" % wanted)
+        except BusUnavailable as error:
+            log.info("no replay", call_sid=self._sid, error=error)
+            return False
+        return True
 
 
 def _unpacked(unpack: Callable[[bytes], T], data: bytes) -> T | None:

@@ -1,0 +1,48 @@
+"""The frames of a call, from a gateway that answers late."""
+
+from __future__ import annotations
+
+import asyncio
+
+from voxbus.common import subjects
+from voxbus.common.bus import Bus
+from voxbus.common.codec import AudioIn, pack, pack_replay
+from voxbus.stt.core_frames import FrameLine
+from voxbus.stt.incoming import Incoming
+
+
+def _frame(number: int) -> bytes:
+    packed: bytes = pack(AudioIn(number, number * 20, 0, 0, b"\xff" * 160))
+    return packed
+
+
+async def test_a_gateway_that_is_too_busy_to_answer_is_asked_again(bus: Bus, sid: str) -> None:
+    line = FrameLine()
+    incoming = Incoming(bus, sid, line.put, line.next_wanted)
+    asked = asyncio.Event()
+
+    def busy(_: bytes) -> None:
+        asked.set()
+
+    deaf = await bus.audio.answer(subjects.audio_replay(sid), busy)
+    starting = asyncio.create_task(incoming.start())
+    async with asyncio.timeout(10):
+        await asked.wait()
+        await deaf.close()
+        await bus.audio.serve(
+            subjects.audio_replay(sid), lambda _: pack_replay([_frame(number) for number in range(100)])
+        )
+        bus.audio.publish(subjects.audio_in(sid), _frame(100))
+        await starting
+    await incoming.close()
+    assert line.next_wanted() == 101
+    assert line.missing_frames == 0
+
+
+async def test_who_has_no_gateway_does_not_wait_for_one(bus: Bus, sid: str) -> None:
+    line = FrameLine()
+    incoming = Incoming(bus, sid, line.put, line.next_wanted)
+    async with asyncio.timeout(10):
+        await incoming.start()
+    await incoming.close()
+    assert line.next_wanted() == 0
