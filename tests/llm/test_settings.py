@@ -39,10 +39,12 @@ def test_a_key_or_a_server_brings_a_model(environment: pytest.MonkeyPatch, name:
     [
         (
             "gpt",
-            "LLM_PROVIDERS: there is no provider 'gpt'; there are: groq, ollama, openai, scripted, together",
+            "LLM_PROVIDERS: there is no provider 'gpt'; there are: anthropic, cloudflare, cloudflare-native, groq",
         ),
         ("openai,gpt", "LLM_PROVIDERS: there is no provider 'gpt'"),
         (",", "LLM_PROVIDERS names no provider"),
+        ("anthropic", "ANTHROPIC_API_KEY is not set: the provider anthropic needs it"),
+        ("cloudflare", "CLOUDFLARE_ACCOUNT_ID is not set: the provider cloudflare needs it"),
         ("together", "TOGETHER_API_KEY is not set: the provider together needs it"),
     ],
 )

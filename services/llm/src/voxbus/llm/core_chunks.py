@@ -98,7 +98,7 @@ class ReplyReader:
 
     def tool_calls(self) -> list[Call]:
         """Raises ProviderError when the arguments of one are not an object."""
-        return [Call(tool.name, _arguments(tool.arguments)) for _, tool in sorted(self._tools.items())]
+        return [Call(tool.name, arguments_of(tool.arguments)) for _, tool in sorted(self._tools.items())]
 
     def _take_usage(self, usage: Any) -> None:
         if isinstance(usage, dict):
@@ -140,9 +140,10 @@ def _text(content: Any) -> str:
     return "" if content is None else str(content)
 
 
-def _arguments(text: str) -> dict[str, str]:
+def arguments_of(given: Any) -> dict[str, str]:
+    """A tool's arguments, as JSON or as an object. Raises ProviderError when they are neither."""
     try:
-        arguments = json.loads(text or "{}")
+        arguments = json.loads(given or "{}") if isinstance(given, str) else given
     except ValueError:
         raise ProviderError("malformed", "tool arguments that are not JSON") from None
     if not isinstance(arguments, dict):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pydantic import Field
 
-from pydantic import Field, SecretStr
-
+from voxbus.common.providers.accounts import Anthropic, Cloudflare, Groq, Ollama, OpenAi, Together
 from voxbus.common.settings import ServiceSettings
 
-_URL: Final = r"^https?://[^\s]+$"
 
-
-class LlmSettings(ServiceSettings):
+class LlmSettings(OpenAi, Anthropic, Cloudflare, Together, Groq, Ollama, ServiceSettings):
     llm_providers: str = Field(
         default="",
         description="Who answers: names of docs/providers.md, with commas; the next one stands in when one fails."
@@ -41,36 +38,12 @@ class LlmSettings(ServiceSettings):
         default=20000, ge=1000, le=120000, description="How long a whole reply may take."
     )
     llm_turns: int = Field(default=32, ge=1, le=1000, description="Turns that one worker answers at a time.")
-    openai_base_url: str = Field(
-        default="https://api.openai.com/v1",
-        pattern=_URL,
-        description="Any OpenAI-compatible server, up to and without `/chat/completions`.",
-    )
-    openai_api_key: SecretStr | None = Field(
-        default=None, description="Its key; servers of your own may need none."
-    )
-    together_base_url: str = Field(
-        default="https://api.together.ai/v1", pattern=_URL, description="Together AI's server."
-    )
-    together_api_key: SecretStr | None = Field(default=None, description="The key of Together AI.")
-    groq_base_url: str = Field(
-        default="https://api.groq.com/openai/v1", pattern=_URL, description="Groq's server."
-    )
-    groq_api_key: SecretStr | None = Field(default=None, description="The key of Groq.")
-    ollama_base_url: str = Field(
-        default="http://127.0.0.1:11434/v1", pattern=_URL, description="Where Ollama listens."
-    )
     scripted_token_delay_ms: float = Field(
         default=0,
         ge=0,
         le=1000,
         description="A pause before each word of the scripted dialogue, to act like a model. For demonstrations.",
     )
-
-    def secret(self, field: str) -> str:
-        """The secret of that field; empty where there is none."""
-        value = getattr(self, field) if field else None
-        return value.get_secret_value() if value is not None else ""
 
     @property
     def providers(self) -> str:

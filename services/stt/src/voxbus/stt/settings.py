@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
+from voxbus.common.providers.accounts import Cloudflare, Deepgram, Groq, OpenAi, Together
 from voxbus.common.settings import ServiceSettings
 
 
-class SttSettings(ServiceSettings):
+class SttSettings(Deepgram, OpenAi, Together, Groq, Cloudflare, ServiceSettings):
     stt_provider: str = Field(
         default="pocketsphinx",
         description="Who recognizes: names of docs/providers.md, with commas; the next one hears where one cannot."
@@ -18,10 +19,6 @@ class SttSettings(ServiceSettings):
     stt_model: str = Field(
         default="", description="The model of the first of them; unset = the provider's default."
     )
-    deepgram_base_url: str = Field(
-        default="https://api.deepgram.com", pattern=r"^https?://[^\s]+$", description="Deepgram's server."
-    )
-    deepgram_api_key: SecretStr | None = Field(default=None, description="The key of Deepgram.")
     stt_processes: int = Field(
         default_factory=lambda: max(1, min(4, os.cpu_count() or 1)),
         ge=1,
@@ -86,8 +83,3 @@ class SttSettings(ServiceSettings):
     max_call_s: int = Field(
         default=900, ge=10, le=14400, description="The agent says goodbye when a call has lasted so long."
     )
-
-    def secret(self, field: str) -> str:
-        """The secret of that field; empty where there is none."""
-        value: SecretStr | None = getattr(self, field)
-        return value.get_secret_value() if value is not None else ""

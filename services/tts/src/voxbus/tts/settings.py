@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Final
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
+from voxbus.common.providers.accounts import Cartesia, Cloudflare, Deepgram, ElevenLabs, OpenAi, Together
 from voxbus.common.settings import ServiceSettings
-
-_URL: Final = r"^https?://[^\s]+$"
 
 
 def _cpus() -> int:
@@ -17,7 +15,7 @@ def _cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class TtsSettings(ServiceSettings):
+class TtsSettings(Deepgram, OpenAi, Together, ElevenLabs, Cartesia, Cloudflare, ServiceSettings):
     tts_provider: str = Field(
         default="espeak",
         description="Who speaks: names of docs/providers.md, with commas; the next one stands in when one fails.",
@@ -25,6 +23,10 @@ class TtsSettings(ServiceSettings):
     tts_voice: str = Field(
         default="",
         description="The voice of agents that name none, as the first provider calls it; unset = its default.",
+    )
+    tts_model: str = Field(
+        default="",
+        description="The model of the first provider, where voices have one; unset = its default.",
     )
     tts_first_audio_ms: int = Field(
         default=2000,
@@ -47,15 +49,6 @@ class TtsSettings(ServiceSettings):
         description="Sentences that this worker takes at a time. Unset: twice the number of CPUs where the first voice"
         " is embedded, else 32.",
     )
-    deepgram_base_url: str = Field(
-        default="https://api.deepgram.com", pattern=_URL, description="Deepgram's server."
-    )
-    deepgram_api_key: SecretStr | None = Field(default=None, description="The key of Deepgram.")
-
-    def secret(self, field: str) -> str:
-        """The secret of that field; empty where there is none."""
-        value: SecretStr | None = getattr(self, field)
-        return value.get_secret_value() if value is not None else ""
 
     def voice_of(self, provider: str) -> str:
         """``TTS_VOICE`` is a name that the first provider knows; empty for others."""

@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from voxbus.common.providers.names import chosen, needed
-from voxbus.llm.providers.base import Provider
+from voxbus.llm.providers import workers_ai
+from voxbus.llm.providers.anthropic import Anthropic
+from voxbus.llm.providers.base import Generation, Provider
 from voxbus.llm.providers.openai import OpenAi, OpenAiConfig
 from voxbus.llm.providers.presets import PRESETS
 from voxbus.llm.providers.scripted import Scripted
@@ -22,6 +24,10 @@ _WARM_S: Final = 60.0
 Make = Callable[["LlmSettings", str], Provider]
 
 
+def _generation(settings: LlmSettings) -> Generation:
+    return Generation(settings.llm_max_tokens, settings.llm_temperature, settings.llm_first_token_ms / 1000)
+
+
 def _compatible(name: str, settings: LlmSettings, model: str) -> Provider:
     preset = PRESETS[name]
     key = settings.secret(preset.api_key)
@@ -31,12 +37,50 @@ def _compatible(name: str, settings: LlmSettings, model: str) -> Provider:
         base_url=getattr(settings, preset.base_url),
         api_key=key,
         model=model or preset.model,
-        max_tokens=settings.llm_max_tokens,
-        temperature=settings.llm_temperature,
-        connect_timeout_s=settings.llm_first_token_ms / 1000,
+        generation=_generation(settings),
         name=name,
     )
     return OpenAi(config)
+
+
+def _anthropic(settings: LlmSettings, model: str) -> Provider:
+    key = needed("anthropic", "ANTHROPIC_API_KEY", settings.secret("anthropic_api_key"))
+    return Anthropic(
+        settings.anthropic_base_url,
+        key,
+        model,
+        _generation(settings),
+    )
+
+
+def _cloudflare(settings: LlmSettings, model: str) -> Provider:
+    """By way of a gateway, where one is named."""
+    account, token = _cloudflare_account("cloudflare", settings)
+    direct = f"{settings.cloudflare_base_url.rstrip('/')}/accounts/{account}/ai/v1"
+    gateway = f"{settings.cloudflare_gateway_url.rstrip('/')}/{account}/{settings.cloudflare_gateway}"
+    config = OpenAiConfig(
+        base_url=f"{gateway}/workers-ai/v1" if settings.cloudflare_gateway else direct,
+        api_key=token,
+        model=model or workers_ai.DEFAULT_MODEL,
+        generation=_generation(settings),
+        name="cloudflare",
+        options=workers_ai.OPTIONS,
+    )
+    return OpenAi(config)
+
+
+def _cloudflare_native(settings: LlmSettings, model: str) -> Provider:
+    return workers_ai.WorkersAi(
+        settings.cloudflare_base_url,
+        *_cloudflare_account("cloudflare-native", settings),
+        model,
+        _generation(settings),
+    )
+
+
+def _cloudflare_account(name: str, settings: LlmSettings) -> tuple[str, str]:
+    account = needed(name, "CLOUDFLARE_ACCOUNT_ID", settings.cloudflare_account_id)
+    return account, needed(name, "CLOUDFLARE_API_TOKEN", settings.secret("cloudflare_api_token"))
 
 
 def _scripted(settings: LlmSettings, _model: str) -> Provider:
@@ -45,6 +89,9 @@ def _scripted(settings: LlmSettings, _model: str) -> Provider:
 
 PROVIDERS: Final[Mapping[str, Make]] = {
     **{name: partial(_compatible, name) for name in PRESETS},
+    "anthropic": _anthropic,
+    "cloudflare": _cloudflare,
+    "cloudflare-native": _cloudflare_native,
     "scripted": _scripted,
 }
 

@@ -25,6 +25,15 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Generation:
+    """What is asked of every reply. ``temperature``: None = the server's. ``connect_s``: to open a connection."""
+
+    max_tokens: int = 300
+    temperature: float | None = None
+    connect_s: float = 3.0
+
+
+@dataclass(frozen=True)
 class Text:
     text: str
 

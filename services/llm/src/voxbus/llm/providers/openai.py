@@ -6,15 +6,15 @@ retried here: on a phone the next provider, or the fallback line, is sooner than
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
 from voxbus.llm.core_chunks import ReplyReader
 from voxbus.llm.core_tools import schemas
-from voxbus.llm.providers.base import Delta, Finish, Request, Text, ToolCall, Usage
+from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads
 
 VENDOR_URL: Final = "https://api.openai.com/v1"
@@ -22,15 +22,14 @@ VENDOR_URL: Final = "https://api.openai.com/v1"
 
 @dataclass(frozen=True)
 class OpenAiConfig:
-    """``name``: of the preset that these are the values of."""
+    """``name``: of the preset that these are the values of. ``options``: what a server takes besides."""
 
     base_url: str = VENDOR_URL
     api_key: str = ""
     model: str = "gpt-4o-mini"
-    max_tokens: int = 300
-    temperature: float | None = None
-    connect_timeout_s: float = 3.0
+    generation: Generation = field(default_factory=Generation)
     name: str = "openai"
+    options: Mapping[str, bool] | None = None
 
 
 class OpenAi:
@@ -43,7 +42,7 @@ class OpenAi:
         headers = {"Accept": "text/event-stream"}
         if config.api_key:
             headers["Authorization"] = f"Bearer {config.api_key}"
-        self._http = http.client(config.base_url, headers, connect_s=config.connect_timeout_s)
+        self._http = http.client(config.base_url, headers, connect_s=config.generation.connect_s)
 
     async def warm(self) -> None:
         await http.warm(self._http)
@@ -79,8 +78,12 @@ class OpenAi:
             "stream_options": {"include_usage": True},
             "tools": schemas(request.agent),
             # The vendor's newer models know only the new name, many compatible servers only the old one.
-            "max_completion_tokens" if config.base_url == VENDOR_URL else "max_tokens": config.max_tokens,
+            "max_completion_tokens"
+            if config.base_url == VENDOR_URL
+            else "max_tokens": config.generation.max_tokens,
         }
-        if config.temperature is not None:
-            body["temperature"] = config.temperature
+        if config.options is not None:
+            body["options"] = dict(config.options)
+        if config.generation.temperature is not None:
+            body["temperature"] = config.generation.temperature
         return body

@@ -15,6 +15,8 @@ from voxbus.common.agents import Agent
 from voxbus.llm.core_dialogue import Said, answer
 
 _KEYS = re.compile(r"\(pressed the keys ([^)]*)\)")
+#: An instruction, whoever says it: some vendors take those of the system from the user only.
+_GO_ON = re.compile(r"\bgo on\b", re.IGNORECASE)
 _ASIDE = re.compile(r"\([^)]*\)\s*")
 
 
@@ -81,7 +83,7 @@ def _conversation(messages: Sequence[Message]) -> list[Said]:
     first = next((index for index, message in enumerate(messages) if message.role == "assistant"), 0)
     said = []
     for message in messages[first:]:
-        if message.role != "user":
+        if message.role != "user" or _GO_ON.search(message.text):
             continue
         if keys := _KEYS.search(message.text):
             said.append(Said(keys[1].replace(" ", ""), keys=True))
@@ -93,6 +95,6 @@ def _conversation(messages: Sequence[Message]) -> list[Said]:
 def _rest(say: str, messages: Sequence[Message]) -> str:
     """Without what the assistant has said of it already, where the request asks to go on."""
     *_, before, last = (Message("", ""), Message("", ""), *messages)
-    if before.role != "assistant" or last.role == "user":
+    if before.role != "assistant" or not _GO_ON.search(last.text):
         return say
     return say[len(before.text) :].lstrip() if say.startswith(before.text) else ""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from voxbus.devkit.vendors import workers_ai
 from voxbus.devkit.vendors.desk import Desk, refuses
 from voxbus.devkit.vendors.mind import Message, Thought
 from voxbus.devkit.vendors.wire import streamed
@@ -22,6 +23,11 @@ VENDORS: Final = {
     "groq": "/groq/openai/v1",
     "ollama": "/ollama/v1",
 }
+#: Cloudflare's compatible endpoint, and the same by way of a gateway; it takes options of its own.
+CLOUDFLARE: Final = (
+    "/cloudflare/accounts/{account}/ai/v1",
+    "/cloudflare-gateway/{account}/{gateway}/workers-ai/v1",
+)
 _REQUIRED: Final = {"model", "messages"}
 _OPTIONAL: Final = frozenset(
     """
@@ -42,23 +48,27 @@ class OpenAiChat:
         self._desk = desk
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post(f"{path}/chat/completions", self._complete) for path in VENDORS.values()]
+        paths = (*VENDORS.values(), *CLOUDFLARE)
+        return [web.post(f"{path}/chat/completions", self._complete) for path in paths]
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
-        vendor = next(name for name, path in VENDORS.items() if request.path.startswith(path))
+        known = (name for name, path in VENDORS.items() if request.path.startswith(path))
+        vendor = next(known, "cloudflare")
         self._desk.counts[f"{vendor}.requests"] += 1
         fault = self._desk.faults.take(vendor)
         if vendor != "ollama" and not request.headers.get("Authorization", "").startswith("Bearer "):
             self._desk.wrong(vendor, "no Authorization: Bearer")
             return _refusal(401)
         if status := refuses(fault):
+            if vendor == "cloudflare":
+                return workers_ai.refusal(status)
             # A spent quota comes as 429: only its code tells it from load.
             return _refusal(429 if status == 402 else status, like=status)
         try:
             body = json.loads(await request.read())
         except ValueError:
             body = None
-        if what := _wrong(body):
+        if what := _wrong(body, _OPTIONAL | {"options"} if vendor == "cloudflare" else _OPTIONAL):
             self._desk.wrong(vendor, what)
             return _refusal(400)
         self._desk.requests.append(body)
@@ -88,12 +98,12 @@ class OpenAiChat:
         yield "data: [DONE]\n\n"
 
 
-def _wrong(body: Any) -> str:
+def _wrong(body: Any, optional: frozenset[str]) -> str:
     if not isinstance(body, dict):
         return "the body is no JSON object"
     if missing := _REQUIRED - body.keys():
         return f"the body misses {', '.join(sorted(missing))}"
-    if unknown := body.keys() - _REQUIRED - _OPTIONAL:
+    if unknown := body.keys() - _REQUIRED - optional:
         return f"the body has unknown fields {', '.join(sorted(unknown))}"
     if body.get("stream") is not True:
         return "only streams are simulated"

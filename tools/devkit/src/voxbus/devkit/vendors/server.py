@@ -13,18 +13,23 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from voxbus.devkit.vendors.anthropic import AnthropicMessages
 from voxbus.devkit.vendors.deepgram_aura import DeepgramAura
 from voxbus.devkit.vendors.deepgram_flux import DeepgramFlux
 from voxbus.devkit.vendors.desk import KEY, Desk
 from voxbus.devkit.vendors.faults import KINDS, Fault
 from voxbus.devkit.vendors.openai_chat import VENDORS, OpenAiChat
+from voxbus.devkit.vendors.workers_ai import WorkersAiRun
 
 #: What is simulated of each service, by the name that the service's setting has.
 SIMULATED = {
     "stt": ("deepgram-flux",),
-    "llm": tuple(VENDORS),
+    "llm": (*VENDORS, "anthropic", "cloudflare", "cloudflare-native"),
     "tts": ("deepgram-aura",),
 }
+
+
+_VENDORS = (DeepgramFlux, DeepgramAura, OpenAiChat, AnthropicMessages, WorkersAiRun)
 
 
 class Vendors:
@@ -38,8 +43,8 @@ class Vendors:
     async def __aenter__(self) -> Vendors:
         app = web.Application()
         app.add_routes([web.get("/simulator", self._state), web.post("/simulator/faults", self._fault)])
-        for vendor in (DeepgramFlux(self.desk), DeepgramAura(self.desk), OpenAiChat(self.desk)):
-            app.add_routes(vendor.routes())
+        for vendor in _VENDORS:
+            app.add_routes(vendor(self.desk).routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -58,8 +63,18 @@ class Vendors:
     def environment(self) -> dict[str, str]:
         """Base URLs and keys of all of them."""
         urls = {f"{name.upper()}_BASE_URL": self.url + path for name, path in VENDORS.items()}
-        keys = {f"{name}_API_KEY": KEY for name in ("DEEPGRAM", "OPENAI", "TOGETHER", "GROQ")}
-        return {"DEEPGRAM_BASE_URL": f"{self.url}/deepgram", **urls, **keys}
+        keys = {f"{name}_API_KEY": KEY for name in ("DEEPGRAM", "OPENAI", "TOGETHER", "GROQ", "ANTHROPIC")}
+        return {
+            **urls,
+            **keys,
+            "DEEPGRAM_BASE_URL": f"{self.url}/deepgram",
+            "ANTHROPIC_BASE_URL": f"{self.url}/anthropic/v1",
+            "CLOUDFLARE_BASE_URL": f"{self.url}/cloudflare",
+            "CLOUDFLARE_GATEWAY_URL": f"{self.url}/cloudflare-gateway",
+            "CLOUDFLARE_ACCOUNT_ID": "simulated-account",
+            "CLOUDFLARE_API_TOKEN": KEY,
+            "CLOUDFLARE_GATEWAY": "simulated-gateway",
+        }
 
     async def _state(self, _request: web.Request) -> web.Response:
         return web.json_response(

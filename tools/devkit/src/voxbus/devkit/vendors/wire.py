@@ -21,8 +21,13 @@ class Wire:
     """``write`` sends text or bytes. Everything raises Gone once the client has left."""
 
     def __init__(
-        self, request: web.Request, write: Callable[[str | bytes], Awaitable[object]], fault: Fault | None
+        self,
+        request: web.Request,
+        write: Callable[[str | bytes], Awaitable[object]],
+        fault: Fault | None,
+        nonsense: str | bytes = '{"nonsense',
     ) -> None:
+        self._nonsense = nonsense
         self._request = request
         self._write = write
         self._fault = fault
@@ -39,7 +44,7 @@ class Wire:
                     await asyncio.sleep(fault.delay_s)
                 case "malformed":
                     self._fault = None
-                    await self._out('{"nonsense' if isinstance(message, str) else b'data: {"nonsense\n\n')
+                    await self._out(self._nonsense)
                 case "cut":
                     self.cut()
                     raise Gone
@@ -79,7 +84,8 @@ async def streamed(
     async def write(piece: str | bytes) -> None:
         await response.write(piece.encode() if isinstance(piece, str) else piece)
 
-    wire = Wire(request, write, fault)
+    nonsense: str | bytes = 'data: {"nonsense\n\n' if content_type == "text/event-stream" else b"?"
+    wire = Wire(request, write, fault, nonsense)
     with contextlib.suppress(Gone):
         async for piece in body:
             await wire.send(piece)

@@ -1,0 +1,49 @@
+"""Workers AI's own stream, ``/ai/run``: no roles, no indices, ``[DONE]`` at its end.
+
+Seen there: padding in a field of its own, numbers where text was generated, arguments of tools as objects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voxbus.common.providers.failures import error_in
+from voxbus.common.providers.frames import frame
+from voxbus.llm.core_chunks import Call, arguments_of
+
+
+class RunReader:
+    """One reply. ``read`` gives the text of each payload; the rest is there at the end."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self._tools: list[Call] = []
+
+    def read(self, payload: str) -> str:
+        """Raises ProviderError for an error in place of text, and for what is no payload."""
+        if payload.strip() == "[DONE]":
+            self.done = True
+            return ""
+        told = frame(payload)
+        if told.get("errors") or told.get("error"):
+            raise error_in(told)
+        usage = told.get("usage")
+        if isinstance(usage, dict):
+            self.input_tokens = int(usage.get("prompt_tokens") or 0)
+            self.output_tokens = int(usage.get("completion_tokens") or 0)
+        for call in told.get("tool_calls") or ():
+            self._take_tool(call)
+        text = told.get("response")
+        return "" if text is None else str(text)
+
+    def tool_calls(self) -> list[Call]:
+        return self._tools
+
+    def _take_tool(self, call: Any) -> None:
+        if not isinstance(call, dict):
+            return
+        inner = call.get("function")
+        function = inner if isinstance(inner, dict) else call
+        self._tools.append(Call(str(function.get("name", "")), arguments_of(function.get("arguments") or {})))
