@@ -52,6 +52,15 @@ OWN: Final = (
         "",
         "Not empty: no real telephone. `deploy/simulate.env` sets it and what it needs.",
     ),
+    *(
+        (
+            f"SCALE_{service.upper()}",
+            "1",
+            f"Containers of {service}; `--scale {service}=2` is for one `up` only.",
+        )
+        for service in ("gateway", "stt", "llm", "tts", "reporter")
+    ),
+    ("SCALE_SCHEDULER", "1", "More than one needs PostgreSQL: profile `postgres`, `DATABASE_URL`."),
     ("VOXBUS_TAG", "latest", "The tag of our images."),
     ("REVISION", "", "What the images are built from, for their label."),
 )
