@@ -8,10 +8,10 @@ DOTENV := $(if $(wildcard .env),--env-file .env)
 SOURCES := libs services tools tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up tap connect doctor test test-alone check fmt bench docs clean
+.PHONY: help setup demo up tap connect doctor test test-alone compose-test check fmt bench docs clean
 
 help: ## what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(SYNCED) ## install everything into .venv
 
@@ -36,6 +36,9 @@ test: $(SYNCED) ## all tests, then each package alone (ARGS="tests/stt -k echo" 
 
 test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares
 	UV="$(UV)" .ci/alone
+
+compose-test: $(SYNCED) ## calls through containers, which are scaled, killed and replaced meanwhile; needs a Docker engine
+	VOXBUS_COMPOSE_TEST=1 $(BIN)/pytest tests/compose -s --durations=0 $(ARGS)
 
 check: $(SYNCED) ## format, lint, types, import contracts, generated documents, secrets, vulnerabilities: what CI runs first
 	$(BIN)/ruff format --check .

@@ -160,7 +160,7 @@ def test_nothing_is_left_for_later() -> None:
 
 
 def test_tests_stand_where_their_sources_stand() -> None:
-    known = {"agents", "common", "devkit", "docs", "e2e", *SERVICES}
+    known = {"agents", "common", "compose", "devkit", "docs", "e2e", *SERVICES}
     folders = {
         path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"
     }

@@ -12,7 +12,7 @@ from voxbus.common.events import KINDS
 from voxbus.common.publishers import PUBLISHERS
 from voxbus.common.settings import ServiceSettings
 from voxbus.devkit.cli import COMMANDS
-from voxbus.devkit.docs import configuration, events, metrics
+from voxbus.devkit.docs import configuration, dotenv, events, metrics
 from voxbus.devkit.docs.__main__ import DOCUMENTS, main
 from voxbus.devkit.docs.glossary import GLOSSARY
 
@@ -119,8 +119,9 @@ def test_what_operators_are_told_to_type_and_to_set_exists() -> None:
     assert typed - {name for name, _, _ in COMMANDS} == set()
     assert {"calls", "why", "tap"} <= typed
     known = set(re.findall(r"^\| `([A-Z_]+)`", configuration.page(), re.M))
+    known |= {name for name, _, _ in dotenv.OWN}
     streams = {"CALLS", "ARCHIVE", "CALL", "FILE", "COPY", "DIR"}
-    assert set(re.findall(r"`([A-Z][A-Z_]+)`", OPERATIONS)) - known - streams == set()
+    assert set(re.findall(r"`([A-Z][A-Z_]+)[`=]", OPERATIONS)) - known - streams == set()
 
 
 def test_every_link_of_the_operators_leads_somewhere() -> None:
