@@ -126,7 +126,7 @@ def test_a_container_that_was_taken_over_is_worth_little(name: str) -> None:
     assert set(service.get("cap_add", ())) <= ({"CHOWN", "DAC_OVERRIDE"} if root else {"NET_BIND_SERVICE"})
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - STEPS - {COMMAND})
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - STEPS - {COMMAND}))
 def test_what_runs_on_is_started_again_and_says_how_it_is(name: str) -> None:
     service = SERVICES[name]
     assert service["restart"] == "unless-stopped"
