@@ -115,7 +115,24 @@ def test_yaml_without_its_surprises() -> None:
     assert agent.backchannels == ("yes", "no", "on", "3:00")
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "name: [unclosed", "!!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "- a list",
+        "name: [unclosed",
+        "!!python/object:os.system {}",
+        # What YAML's own readers let out as errors that are none of YAML's.
+        "name: !!int abc",
+        "name: !!float abc",
+        "name: !!bool abc",
+        "name: !!timestamp abc",
+        "name: !!set [a]",
+        f"name: {'9' * 5000}",
+        f"name: {'[' * 2000}",
+        "a" * 1_000_001,
+    ],
+)
 def test_what_is_no_definition_at_all(text: str) -> None:
     with pytest.raises(AgentError, match=r"^x\.yaml: "):
         parse_agent(text, "x.yaml")

@@ -68,12 +68,26 @@ def test_knows_its_vocabulary(grammar: Grammar) -> None:
         ("public <a> = yes*;", "repetition"),
         ("public <a> = 100%;", "unexpected character"),
         ("import <b.c>;", "expected a rule"),
+        (f"public <a> = {'(' * 2000}yes{')' * 2000};", "deeper than 50"),
+        (" ".join(f"public <r{n}> = <r{n + 1}>;" for n in range(2000)) + "<r2000> = yes;", "deeper than 50"),
     ],
 )
 def test_refuses_by_name(rules: str, complaint: str) -> None:
     with pytest.raises(AgentError) as caught:
         parse(f"#JSGF V1.0; grammar g; {rules}")
     assert complaint in str(caught.value)
+
+
+def test_rules_that_refer_to_each_other_twice_take_no_time() -> None:
+    rules = " ".join(f"<r{n}> = <r{n + 1}> <r{n + 1}>;" for n in range(45))
+    assert len(parse(f"#JSGF V1.0; grammar g; public <a> = <r0>; {rules} <r45> = yes;").rules) == 47
+
+
+def test_a_header_that_never_comes_is_not_looked_for_long() -> None:
+    comments = f"// what this is for{' ' * 20}\n" * 200
+    assert parse(f"#JSGF V1.0;\n{comments}grammar g; public <a> = yes;").public == "a"
+    with pytest.raises(AgentError, match="begins with"):
+        parse(f"#JSGF V1.0;\n{comments}public <a> = yes;")
 
 
 def test_wants_a_header() -> None:

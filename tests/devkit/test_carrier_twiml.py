@@ -71,6 +71,9 @@ def test_an_empty_response_is_no_verb() -> None:
         ("<Connect><Stream/></Connect>", 31922),
         ("<Connect><Stream url='wss://a.example/x?token=1'/></Connect>", 31923),
         ("<Connect><Stream url='wss:///x'/></Connect>", 31923),
+        ("<Dial timeout='99999999'>+1</Dial>", 12200),
+        ("<Pause length='99999999'/>", 12200),
+        ("<Connect><Stream url='wss://[::1'/></Connect>", 31923),
     ],
 )
 def test_what_is_wrong_is_refused_with_the_carriers_code(verbs: str, code: int) -> None:
@@ -79,7 +82,10 @@ def test_what_is_wrong_is_refused_with_the_carriers_code(verbs: str, code: int) 
     assert error.value.code == code
 
 
-@pytest.mark.parametrize(("document", "code"), [("<Response>", 12100), ("hello", 12100), ("<html/>", 12200)])
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [("<Response>", 12100), ("hello", 12100), ("<html/>", 12200), ("<Response>\ud800</Response>", 12100)],
+)
 def test_a_document_that_is_none(document: str, code: int) -> None:
     with pytest.raises(TwimlError) as error:
         parse(document)

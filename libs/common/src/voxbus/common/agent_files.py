@@ -28,6 +28,12 @@ __all__ = ["SCHEMA_FILE", "load_agent", "load_agents", "parse_agent", "resolve",
 
 SCHEMA_FILE = "agent.schema.json"
 
+#: The largest of ours has 10,000.
+MAX_CHARACTERS = 1_000_000
+
+#: What PyYAML's constructors raise themselves, or do not catch, for a value that is not what its tag says.
+_LET_OUT = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
 
 def load_agents(directory: Path) -> dict[str, Agent]:
     """Every ``*.yaml`` in ``directory``, by agent name. Raises AgentError for the first that cannot be used."""
@@ -54,8 +60,12 @@ def load_agent(path: Path) -> Agent:
 
 def parse_agent(text: str, origin: str) -> Agent:
     """As ``load_agent``, from text; ``origin`` is what errors call it."""
+    if len(text) > MAX_CHARACTERS:
+        raise AgentError(f"{origin}: is longer than {MAX_CHARACTERS} characters")
     try:
         data = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader, see below
+    except _LET_OUT as error:
+        raise AgentError(f"{origin}: not YAML: a value cannot be read, or is nested too deep") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""

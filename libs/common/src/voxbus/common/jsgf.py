@@ -15,11 +15,14 @@ from itertools import product
 
 from voxbus.common.errors import AgentError
 
+#: Brackets within brackets, and rules within rules. A grammar that a person wrote has three or four.
+MAX_DEPTH = 50
+
 _TOKEN = re.compile(
     r"(?P<skip>\s+|//[^\n]*|/\*.*?\*/|/[\d.]+/|\{[^}]*\})|(?P<rule><[\w.-]+>)|(?P<mark>[|()\[\];=*+])|(?P<word>[\w'.-]+)",
     re.DOTALL,
 )
-_HEADER = re.compile(r"^\ufeff?#JSGF[^;]*;\s*(?://[^\n]*\s*)*grammar\s+[\w.-]+\s*;", re.DOTALL)
+_HEADER = re.compile(r"^\ufeff?#JSGF[^;]*;\s*(?://[^\n]*\n\s*)*grammar\s+[\w.-]+\s*;", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,9 @@ def parse(text: str) -> Grammar:
     if not public:
         raise AgentError("no rule is public: write 'public <utterance> = ...;'")
     grammar = Grammar(public, rules)
+    checked: dict[str, int] = {}
     for name in rules:
-        _check_rule(grammar, name, ())
+        _check_rule(grammar, name, (), checked)
     return grammar
 
 
@@ -156,13 +160,22 @@ def parse_expansion(text: str, grammar: Grammar) -> Node:
     return node
 
 
-def _check_rule(grammar: Grammar, name: str, path: tuple[str, ...]) -> None:
+def _check_rule(grammar: Grammar, name: str, path: tuple[str, ...], checked: dict[str, int]) -> int:
+    """How deep the rule is. ``checked``: how deep those are that were looked at before."""
     if name in path:
         raise AgentError(f"rule <{name}> refers to itself ({' -> '.join((*path, name))})")
-    for ref in _refs(grammar.rules[name]):
-        if ref not in grammar.rules:
-            raise AgentError(f"rule <{ref}>, used in <{name}>, is not defined")
-        _check_rule(grammar, ref, (*path, name))
+    if name not in checked:
+        depth = 0
+        for ref in sorted(set(_refs(grammar.rules[name]))):
+            if ref not in grammar.rules:
+                raise AgentError(f"rule <{ref}>, used in <{name}>, is not defined")
+            if len(path) > MAX_DEPTH:
+                raise AgentError(f"rule <{path[0]}> is deeper than {MAX_DEPTH} rules")
+            depth = max(depth, 1 + _check_rule(grammar, ref, (*path, name), checked))
+        if depth > MAX_DEPTH:
+            raise AgentError(f"rule <{name}> is deeper than {MAX_DEPTH} rules")
+        checked[name] = depth
+    return checked[name]
 
 
 def _refs(node: Node) -> Iterator[str]:
@@ -193,6 +206,7 @@ class _Reader:
     def __init__(self, text: str, start: int) -> None:
         self._text = text
         self._at = start
+        self._depth = 0
         self.peek = ""
         self._kind = ""
         self._advance()
@@ -218,9 +232,13 @@ class _Reader:
         return name
 
     def alternatives(self) -> Node:
+        if self._depth >= MAX_DEPTH:
+            raise self.error(f"brackets are deeper than {MAX_DEPTH}")
+        self._depth += 1
         options = [self._sequence()]
         while self.take_if("|"):
             options.append(self._sequence())
+        self._depth -= 1
         return options[0] if len(options) == 1 else Alt(tuple(options))
 
     def _sequence(self) -> Node:

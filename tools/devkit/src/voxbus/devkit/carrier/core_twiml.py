@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 #: Name and value of a ``<Parameter>`` together stay under this many characters (``stream`` page).
 PARAMETER_LIMIT = 500
+#: Of a number of seconds.
+_DIGITS = 6
 
 Method = Literal["GET", "POST"]
 
@@ -84,7 +86,7 @@ def parse(document: str) -> tuple[Verb, ...]:
     """The verbs of a ``<Response>`` in order. Raises TwimlError."""
     try:
         root = ElementTree.fromstring(document)  # noqa: S314 - what one's own application answers
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, UnicodeEncodeError) as error:
         raise TwimlError(12100, f"not XML: {error}") from error
     if root.tag != "Response":
         raise TwimlError(12200, f"expected <Response>, found <{root.tag}>")
@@ -149,7 +151,10 @@ def _stream(element: ElementTree.Element) -> Stream:
 
 def _stream_url(url: str) -> str:
     """Only ``wss``, and no query string. ``ws`` to this very machine is let through: the carrier could not reach it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise TwimlError(31923, f"a stream's URL is none: {error}") from error
     if parts.scheme != "wss" and not (parts.scheme == "ws" and _is_loopback(parts.hostname or "")):
         raise TwimlError(31922, f"a stream's URL must be wss, not {parts.scheme or 'relative'}")
     if not parts.hostname or parts.query or parts.fragment:
@@ -209,6 +214,8 @@ def _number(element: ElementTree.Element, attribute: str, default: float) -> flo
     value = element.get(attribute)
     if value is None:
         return default
-    if not value.isdecimal():
-        raise TwimlError(12200, f"<{element.tag}> {attribute} is not a whole number")
+    if not value.isdecimal() or len(value) > _DIGITS:
+        raise TwimlError(
+            12200, f"<{element.tag}> {attribute} is not a whole number of up to {_DIGITS} digits"
+        )
     return float(value)
