@@ -8,7 +8,7 @@ DOTENV := $(if $(wildcard .env),--env-file .env)
 SOURCES := libs services tools tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up tap connect doctor test test-alone compose-test check fmt bench docs clean
+.PHONY: help setup demo up tap connect doctor test test-alone compose-test check fmt fuzz bench docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ check: $(SYNCED) ## format, lint, types, import contracts, generated documents, 
 fmt: $(SYNCED) ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fuzz: $(SYNCED) ## nonsense for everything that reads what strangers write (ARGS=300: for so many seconds)
+	$(BIN)/python -W ignore -m voxbus.devkit.fuzz $(ARGS)
 
 bench: $(SYNCED) ## how fast the hot paths are here
 	$(BIN)/python -m voxbus.devkit.bench $(ARGS)
