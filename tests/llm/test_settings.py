@@ -43,6 +43,7 @@ def test_a_key_or_a_server_brings_a_model(environment: pytest.MonkeyPatch, name:
         ),
         ("openai,gpt", "LLM_PROVIDERS: there is no provider 'gpt'"),
         (",", "LLM_PROVIDERS names no provider"),
+        ("openai", "OPENAI_API_KEY is not set: the provider openai needs it"),
         ("anthropic", "ANTHROPIC_API_KEY is not set: the provider anthropic needs it"),
         ("cloudflare", "CLOUDFLARE_ACCOUNT_ID is not set: the provider cloudflare needs it"),
         ("together", "TOGETHER_API_KEY is not set: the provider together needs it"),
@@ -68,6 +69,7 @@ def test_a_key_is_never_shown(environment: pytest.MonkeyPatch) -> None:
 
 async def test_the_order_of_providers(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TOGETHER_API_KEY", "k")
+    environment.setenv("OPENAI_API_KEY", "k")
     environment.setenv("LLM_PROVIDERS", "together, openai")
     environment.setenv("LLM_MODEL", "m1")
     providers = Providers(load(LlmSettings))
@@ -78,6 +80,7 @@ async def test_the_order_of_providers(environment: pytest.MonkeyPatch) -> None:
     assert (providers["together"].model, providers["openai"].model) == ("m1", "gpt-4o-mini")
     await providers.close()
     environment.delenv("LLM_PROVIDERS")
+    environment.delenv("OPENAI_API_KEY")
     unkeyed = Providers(load(LlmSettings))
     assert unkeyed.for_agent("openai") == ("scripted",)
     await unkeyed.close()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
 
-from voxbus.common.agents import Agent, Lines
-from voxbus.common.audio import mulaw_encode
 from voxbus.common.errors import ProviderError
 from voxbus.stt.providers.deepgram_flux import DeepgramFlux
-from voxbus.stt.recognizer import Hearing, Listener, Recognition
+from voxbus.stt.recognizer import Hearing
 
 pytest.importorskip("voxbus.devkit.vendors", reason="the devkit simulates the vendors")
 
@@ -20,33 +17,9 @@ from voxbus.devkit.speech import speak
 from voxbus.devkit.vendors.faults import Fault, Kind
 from voxbus.devkit.vendors.server import Vendors
 
+from .hearing import AGENT, PAUSE, TUESDAY, WORKS, Told, audio, utter
+
 NAME = "deepgram-flux"
-AGENT = Agent(name="a", prompt="p", lines=Lines(greeting="Hello."))
-TUESDAY = "i'd like to move it to tuesday at nine"
-WORKS = "yes that works"
-PIECE = 256
-PAUSE = b"\xff" * 8000
-
-
-@dataclass
-class Told:
-    partials: list[str] = field(default_factory=list)
-    ends: list[float] = field(default_factory=list)
-    lost: list[tuple[int, str]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def listener(self) -> Listener:
-        return Listener(
-            self.partials.append,
-            self._end,
-            lambda frames, why: self.lost.append((frames, why)),
-            lambda error: self.failures.append(error.cause),
-        )
-
-    def _end(self, confidence: float) -> None:
-        self.ends.append(confidence)
-        self.ended.set()
 
 
 @pytest.fixture
@@ -67,16 +40,6 @@ async def hearing(vendors: Vendors, told: Told) -> AsyncIterator[Hearing]:
     made = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
     yield made
     await made.close()
-
-
-def audio(text: str) -> bytes:
-    return mulaw_encode(speak(text).audio)
-
-
-async def utter(recognition: Recognition, data: bytes, pace_s: float = 0.002) -> None:
-    for at in range(0, len(data), PIECE):
-        recognition.feed(data[at : at + PIECE])
-        await asyncio.sleep(pace_s)
 
 
 async def connected(vendors: Vendors, times: int = 1) -> None:

@@ -25,7 +25,8 @@ class Heard:
     """Words of a provider. ``turn``: whose text this is, all of it; a later text of the same turn takes its place.
 
     ``until_ms``: where on the line it ends; None = of the oldest stretch that is not over. ``ended``: the turn is over;
-    ``confidence`` then is how sure the provider is of that, else of the words.
+    ``confidence`` then is how sure the provider is of that, else of the words. ``flushed``: what was asked for (the end
+    of a turn, or an early look) is answered with it.
     """
 
     turn: int
@@ -33,18 +34,20 @@ class Heard:
     until_ms: float | None = None
     ended: bool = False
     confidence: float = 1.0
+    flushed: bool = False
 
 
 @dataclass
 class Stretch:
     """``start_ms`` on the line of the present connection. ``closed``: no more audio comes. ``done``: nothing more will
-    be heard of it either."""
+    be heard of it either. ``asked``, ``answered``: how often the provider was asked for what it has."""
 
     start_ms: float = 0.0
     audio: bytearray = field(default_factory=bytearray)
     closed: bool = False
     done: bool = False
-    cancelled: bool = False
+    asked: int = 0
+    answered: int = 0
     confidence: float = 1.0
     texts: dict[int, str] = field(default_factory=dict)
     open_turns: set[int] = field(default_factory=set)
@@ -87,9 +90,10 @@ class Line:
 
     def take(self, heard: Heard) -> Stretch | None:
         """Whose words these are; None = nobody's."""
-        stretch = self._owner(heard.until_ms)
+        stretch = self._asker() if heard.flushed else self._owner(heard.until_ms)
         if stretch is None or stretch.done:
             return None
+        stretch.answered += heard.flushed
         stretch.texts[heard.turn] = heard.text
         if heard.ended:
             stretch.open_turns.discard(heard.turn)
@@ -97,6 +101,9 @@ class Line:
             stretch.open_turns.add(heard.turn)
             stretch.confidence = heard.confidence
         return stretch
+
+    def _asker(self) -> Stretch | None:
+        return next((s for s in self.stretches if not s.done and s.answered < s.asked), None)
 
     def _owner(self, until_ms: float | None) -> Stretch | None:
         if until_ms is None:
@@ -113,4 +120,5 @@ class Line:
         for stretch in again:
             stretch.texts.clear()
             stretch.open_turns.clear()
+            stretch.asked = stretch.answered = 0
         return again

@@ -9,6 +9,9 @@ from typing import Final
 
 from pydantic import BaseModel, Field, SecretStr
 
+from voxbus.common.providers.names import needed
+
+OPENAI_URL: Final = "https://api.openai.com/v1"
 URL: Final = r"^https?://[^\s]+$"
 
 
@@ -28,13 +31,18 @@ class Deepgram(Accounts):
 
 class OpenAi(Accounts):
     openai_base_url: str = Field(
-        default="https://api.openai.com/v1",
+        default=OPENAI_URL,
         pattern=URL,
         description="OpenAI's server, or any that is compatible with it, up to and without `/chat/completions`.",
     )
     openai_api_key: SecretStr | None = Field(
         default=None, description="Its key; servers of your own may need none."
     )
+
+    def openai_key(self, provider: str) -> str:
+        """Raises SettingsError where the vendor itself would be asked without one."""
+        key = self.secret("openai_api_key")
+        return needed(provider, "OPENAI_API_KEY", key) if self.openai_base_url == OPENAI_URL else key
 
 
 class Together(Accounts):

@@ -21,7 +21,7 @@ def wait_s(failure: ProviderError, tries: int, chance: float) -> float:
     """
     if not failure.retry:
         base_s = _PERMANENT_S
-    elif failure.cause in ("connection", "cut_off") and tries == 1:
+    elif failure.cause in ("connection", "cut_off", "malformed") and tries == 1:
         base_s = _CUT_S
     else:
         base_s = min(_FIRST_S * 2 ** (tries - 1), _LONGEST_S)

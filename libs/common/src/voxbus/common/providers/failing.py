@@ -8,6 +8,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import SPENT, error_in, refusal
 
+#: Together's code for "no_healthy_workers".
+_NO_WORKERS = 4503
 #: What ``as_failure`` knows. An OSError is a connection that was never made.
 OUTSIDE = (httpx.HTTPError, WebSocketException, OSError, TimeoutError, EOFError)
 
@@ -29,6 +31,8 @@ def _closed(error: ConnectionClosed) -> ProviderError:
     """Some vendors say why in the reason; the number they use for it differs."""
     if error.rcvd is None:
         return ProviderError("connection", "the connection broke")
+    if error.rcvd.code == _NO_WORKERS:
+        return ProviderError("overloaded", "closed: nobody there to do the work")
     reason = error.rcvd.reason.strip()
     said = error_in({"code": reason})
     if said.cause != "server_error" or reason in SPENT:

@@ -30,7 +30,7 @@ def _generation(settings: LlmSettings) -> Generation:
 
 def _compatible(name: str, settings: LlmSettings, model: str) -> Provider:
     preset = PRESETS[name]
-    key = settings.secret(preset.api_key)
+    key = settings.openai_key(name) if name == "openai" else settings.secret(preset.api_key)
     if preset.needs_key:
         needed(name, preset.api_key.upper(), key)
     config = OpenAiConfig(

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
+from voxbus.common.providers.accounts import OPENAI_URL
 from voxbus.llm.core_chunks import ReplyReader
 from voxbus.llm.core_tools import schemas
 from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads
-
-VENDOR_URL: Final = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True)
 class OpenAiConfig:
     """``name``: of the preset that these are the values of. ``options``: what a server takes besides."""
 
-    base_url: str = VENDOR_URL
+    base_url: str = OPENAI_URL
     api_key: str = ""
     model: str = "gpt-4o-mini"
     generation: Generation = field(default_factory=Generation)
@@ -79,7 +78,7 @@ class OpenAi:
             "tools": schemas(request.agent),
             # The vendor's newer models know only the new name, many compatible servers only the old one.
             "max_completion_tokens"
-            if config.base_url == VENDOR_URL
+            if config.base_url == OPENAI_URL
             else "max_tokens": config.generation.max_tokens,
         }
         if config.options is not None:

@@ -7,16 +7,15 @@ there is nothing to feed. There is no keep-alive besides; a message that the pro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from voxbus.common.agents import Agent
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
 from voxbus.stt.core_stream import BYTES_PER_MS, Heard
-from voxbus.stt.providers.streaming import Message, StreamHearing
+from voxbus.stt.providers.dialect import Endpoint, Message, StreamRecognizer, socket_url
+from voxbus.stt.providers.streaming import StreamHearing
 from voxbus.stt.recognizer import Listener
 
 DEFAULT_MODEL: Final = "flux-general-en"
@@ -28,19 +27,13 @@ _LOWEST_THRESHOLD: Final = 0.5
 _TIMEOUT_MS: Final = 5000
 
 
-class DeepgramFlux:
+class DeepgramFlux(StreamRecognizer):
     ends_turns = True
 
     def __init__(self, base_url: str, api_key: str, model: str) -> None:
-        self._url = base_url.replace("http", "ws", 1).rstrip("/") + "/v2/listen"
+        self._base_url = base_url
         self._headers = {"Authorization": f"Token {api_key}"}
         self._model = model or DEFAULT_MODEL
-
-    async def start(self) -> None:
-        return None
-
-    def check(self, agent: Agent) -> None:
-        return None
 
     def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> StreamHearing:
         query = {
@@ -50,29 +43,16 @@ class DeepgramFlux:
             "eot_threshold": max(eot_threshold, _LOWEST_THRESHOLD),
             "eot_timeout_ms": _TIMEOUT_MS,
         }
-        return StreamHearing(FluxCall(f"{self._url}?{urlencode(query)}", self._headers), listener)
-
-    async def close(self) -> None:
-        return None
-
-
-@dataclass(frozen=True)
-class FluxCall:
-    url: str
-    headers: Mapping[str, str]
-    name: str = "deepgram-flux"
-
-    def address(self) -> tuple[str, Mapping[str, str]]:
-        return self.url, self.headers
-
-    def dialect(self) -> Flux:
-        return Flux()
+        url = socket_url(self._base_url, "v2/listen", query)
+        return StreamHearing(Endpoint("deepgram-flux", url, self._headers, Flux), listener)
 
 
 class Flux:
     """The protocol. ``turn_index`` is the turn; its text is always all of it."""
 
     idle_s = _IDLE_S
+    flushes = False
+    last_words_s = 1.5
 
     def opening(self) -> Sequence[Message]:
         return ()
@@ -85,6 +65,12 @@ class Flux:
 
     def end_turn(self, *, begun: bool) -> Sequence[Message]:
         return ('{"type":"ForceEndTurn"}',) if begun else ()
+
+    def look(self) -> Sequence[Message]:
+        return ()
+
+    def dropped(self) -> Sequence[Message]:
+        return ()
 
     def closing(self) -> Sequence[Message]:
         return ('{"type":"CloseStream"}',)

@@ -12,8 +12,8 @@ import asyncio
 import contextlib
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
@@ -24,6 +24,7 @@ from voxbus.common.providers.failing import OUTSIDE, as_failure
 from voxbus.common.providers.socket import dial
 from voxbus.common.telemetry import counter
 from voxbus.stt.core_stream import BYTES_PER_MS, Heard, Line, Stretch
+from voxbus.stt.providers.dialect import Message, Provider
 from voxbus.stt.recognizer import Listener, Transcript
 
 log = get_logger(__name__)
@@ -34,50 +35,12 @@ _CONNECTIONS: Final = counter(
 _FRAME_BYTES: Final = 20 * BYTES_PER_MS
 #: So much audio may wait for a connection that takes it too slowly; then the oldest is dropped.
 _BACKLOG_BYTES: Final = 1000 * BYTES_PER_MS
-#: How long a turn that is over waits for its last words.
-_LAST_WORDS_S: Final = 1.5
-#: As long when nothing at all was heard of it: most often it was no speech.
+#: So long, where a connection has to be opened first.
+_RECOVERED_S: Final = 1.5
+#: So long, when nothing at all was heard of it: most often it was no speech.
 _ANY_WORDS_S: Final = 0.4
 _CONNECT_S: Final = 3.0
 _CLOSE_S: Final = 1.0
-
-Message = str | bytes
-
-
-class Dialect(Protocol):
-    """One connection's worth of a protocol. Pure, and used once: a new connection has a new one."""
-
-    #: After so long without audio ``idle`` is sent.
-    idle_s: float
-
-    def opening(self) -> Sequence[Message]:
-        """What is said first."""
-
-    def audio(self, mulaw: bytes) -> Message:
-        """Audio of the caller, as the provider takes it."""
-
-    def idle(self) -> tuple[Message, int]:
-        """What keeps the line open and turns going, and for how many bytes of mu-law it counts on the line."""
-
-    def end_turn(self, *, begun: bool) -> Sequence[Message]:
-        """The turn is over, says somebody else than the provider. ``begun``: words of it were heard."""
-
-    def closing(self) -> Sequence[Message]: ...
-
-    def read(self, message: Message) -> Sequence[Heard]:
-        """Raises ProviderError for an error, and for what is no message of the protocol."""
-
-
-class Provider(Protocol):
-    """Of one call: where to, and how to speak there."""
-
-    @property
-    def name(self) -> str: ...
-
-    def address(self) -> tuple[str, Mapping[str, str]]:
-        """URL and headers."""
-
-    def dialect(self) -> Dialect: ...
 
 
 class StreamHearing:
@@ -122,15 +85,25 @@ class StreamHearing:
         if self._connection is not None:
             self._send_audio(audio)
 
-    async def result(self, stretch: Stretch) -> Transcript:
+    def look(self, stretch: Stretch) -> None:
+        if self._connection is not None and (messages := self._dialect.look()):
+            stretch.asked += 1
+            self._send(messages)
+
+    async def result(self, stretch: Stretch, *, looked: bool) -> Transcript:
         """No more audio of it comes."""
         stretch.closed = True
-        if not stretch.understood and self._connection is not None:
-            self._send(self._dialect.end_turn(begun=bool(stretch.texts)))
+        if self._connection is not None and not (looked and stretch.asked) and not self._is_known(stretch):
+            self._end_turn(stretch, begun=bool(stretch.texts))
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        while not stretch.understood:
-            wait = _LAST_WORDS_S if stretch.texts or self._connection is None else _ANY_WORDS_S
+        while not self._is_known(stretch):
+            last_s = self._dialect.last_words_s
+            if self.failure is not None or self._connection is None:
+                wait = max(last_s, _RECOVERED_S)
+            else:
+                # Who is asked for words answers late, if at all; who tells them unasked would have told some.
+                wait = last_s if self._dialect.flushes or stretch.texts else _ANY_WORDS_S
             try:
                 async with asyncio.timeout_at(began_s + wait):
                     await self._heard.wait()
@@ -142,8 +115,21 @@ class StreamHearing:
         return Transcript(stretch.text, stretch.confidence)
 
     def drop(self, stretch: Stretch) -> None:
-        stretch.cancelled = stretch.closed = True
+        if not stretch.closed and self._connection is not None:
+            self._send(self._dialect.dropped())
+        stretch.closed = True
         self._line.forget(stretch)
+
+    def _is_known(self, stretch: Stretch) -> bool:
+        """Everything that will be heard of a stretch that is over."""
+        if self._dialect.flushes:
+            return 0 < stretch.asked <= stretch.answered
+        return stretch.understood
+
+    def _end_turn(self, stretch: Stretch, *, begun: bool) -> None:
+        if messages := self._dialect.end_turn(begun=begun):
+            stretch.asked += 1
+            self._send(messages)
 
     # -- the connection ----------------------------------------------------------------------------------------
 
@@ -192,7 +178,7 @@ class StreamHearing:
                 self._line.sent(len(piece))
                 self._queue.append((self._dialect.audio(piece), 0))
             if stretch.closed:
-                self._send(self._dialect.end_turn(begun=True))
+                self._end_turn(stretch, begun=True)
         self._connection = connection
         self._work.set()
 
@@ -268,10 +254,10 @@ class StreamRecognition:
         self._hearing.feed(self._stretch, audio)
 
     def look(self) -> None:
-        return None
+        self._hearing.look(self._stretch)
 
     async def finish(self, *, looked: bool) -> Transcript:
-        return await self._hearing.result(self._stretch)
+        return await self._hearing.result(self._stretch, looked=looked)
 
     def cancel(self) -> None:
         self._hearing.drop(self._stretch)

@@ -14,10 +14,10 @@ from aiohttp import WSMsgType, web
 from voxbus.common.audio import mulaw_encode
 from voxbus.devkit.vendors import deepgram, mouth
 from voxbus.devkit.vendors.desk import Desk, WrongMessage
-from voxbus.devkit.vendors.wire import Gone, Wire, streamed
+from voxbus.devkit.vendors.wire import Gone, Wire, conversed, streamed
 
 NAME: Final = "deepgram-aura"
-_SHAPES: Final = {"Speak": {"text"}, "Flush": set[str](), "Clear": set[str](), "Close": set[str]()}
+_SHAPES: Final[dict[str, set[str]]] = {"Speak": {"text"}, "Flush": set(), "Clear": set(), "Close": set()}
 _OPTIONAL: Final = frozenset({"speed", "mip_opt_out"})
 #: A socket may be flushed so often in so many seconds; then it only warns.
 FLUSHES: Final = 20
@@ -56,16 +56,10 @@ class DeepgramAura:
             return refusal
         if what := self._wrong_query(request, frozenset()):
             return deepgram.refusal(400, what)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-
-        async def write(message: str | bytes) -> None:
-            await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
-
-        with contextlib.suppress(Gone):
-            await _Conversation(self._desk, Wire(request, write, fault)).serve(socket, request.query["model"])
-        await socket.close()
-        return socket
+        model = request.query["model"]
+        return await conversed(
+            request, fault, lambda socket, wire: _Conversation(self._desk, wire).serve(socket, model)
+        )
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
         fault = self._desk.faults.take(NAME)

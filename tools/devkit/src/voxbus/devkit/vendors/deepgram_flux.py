@@ -17,12 +17,12 @@ from voxbus.common.audio import HZ, Pcm, Resampler, mulaw_decode
 from voxbus.devkit.vendors import deepgram
 from voxbus.devkit.vendors.desk import Desk, WrongMessage
 from voxbus.devkit.vendors.ear import Ear, Event
-from voxbus.devkit.vendors.wire import Gone, Wire
+from voxbus.devkit.vendors.wire import Wire, conversed
 
 NAME: Final = "deepgram-flux"
-_SHAPES: Final = {
-    "CloseStream": set[str](),
-    "ForceEndTurn": set[str](),
+_SHAPES: Final[dict[str, set[str]]] = {
+    "CloseStream": set(),
+    "ForceEndTurn": set(),
     "Configure": {"thresholds", "keyterms"},
 }
 _OPTIONAL: Final = frozenset(
@@ -62,20 +62,11 @@ class DeepgramFlux:
             return refusal
         if what := self._wrong_query(request):
             return deepgram.refusal(400, what)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-
-        async def write(message: str | bytes) -> None:
-            await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
-
-        stream = FluxStream(self._desk, NAME, Wire(request, write, fault), request.query)
-        try:
-            await stream.serve(socket)
-        except Gone:
-            pass
-        finally:
-            await socket.close()
-        return socket
+        return await conversed(
+            request,
+            fault,
+            lambda socket, wire: FluxStream(self._desk, NAME, wire, request.query).serve(socket),
+        )
 
     def _wrong_query(self, request: web.Request) -> str:
         query = request.query
@@ -103,8 +94,11 @@ def _in_range(name: str, query: Any) -> bool:
 class FluxStream:
     """One connection, once its handshake is done; Cloudflare speaks the same."""
 
-    def __init__(self, desk: Desk, vendor: str, wire: Wire, query: Any) -> None:
+    def __init__(
+        self, desk: Desk, vendor: str, wire: Wire, query: Any, shapes: dict[str, set[str]] = _SHAPES
+    ) -> None:
         self._desk = desk
+        self._shapes = shapes
         self._vendor = vendor
         self._wire = wire
         self._ear = Ear(desk.book)
@@ -125,7 +119,7 @@ class FluxStream:
                         await self._tell(event, "model")
                 case WSMsgType.TEXT:
                     try:
-                        asked = self._desk.message(self._vendor, message.data, _SHAPES)
+                        asked = self._desk.message(self._vendor, message.data, self._shapes)
                     except WrongMessage as error:
                         await self._send(
                             {"type": "Error", "code": "UNPARSABLE_CLIENT_MESSAGE", "description": str(error)}

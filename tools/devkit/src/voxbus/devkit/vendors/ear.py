@@ -90,6 +90,13 @@ def _compare(heard: NDArray[np.float32], phrase: NDArray[np.float32]) -> tuple[f
     return (float(products[lag]) / energy if energy else 0.0), len(said) / len(phrase)
 
 
+def words_in(book: Phrasebook, samples: Pcm) -> str:
+    """All that is said in ``samples``, 8 kHz."""
+    ear = Ear(book)
+    events = [*ear.feed(samples), *ear.force()]
+    return " ".join(event.text for event in events if event.kind == "end")
+
+
 class Ear:
     """One stream of one caller."""
 

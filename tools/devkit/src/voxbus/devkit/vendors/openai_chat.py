@@ -58,19 +58,19 @@ class OpenAiChat:
         fault = self._desk.faults.take(vendor)
         if vendor != "ollama" and not request.headers.get("Authorization", "").startswith("Bearer "):
             self._desk.wrong(vendor, "no Authorization: Bearer")
-            return _refusal(401)
+            return refusal(401)
         if status := refuses(fault):
             if vendor == "cloudflare":
                 return workers_ai.refusal(status)
             # A spent quota comes as 429: only its code tells it from load.
-            return _refusal(429 if status == 402 else status, like=status)
+            return refusal(429 if status == 402 else status, like=status)
         try:
             body = json.loads(await request.read())
         except ValueError:
             body = None
         if what := _wrong(body, _OPTIONAL | {"options"} if vendor == "cloudflare" else _OPTIONAL):
             self._desk.wrong(vendor, what)
-            return _refusal(400)
+            return refusal(400)
         self._desk.requests.append(body)
         thought = self._desk.mind.think(
             [Message(m["role"], m.get("content") or "") for m in body["messages"]]
@@ -118,10 +118,15 @@ def _wrong(body: Any, optional: frozenset[str]) -> str:
     return ""
 
 
-def _refusal(status: int, like: int = 0) -> web.Response:
+def refusal(status: int, like: int = 0) -> web.Response:
     kind, code = _ERRORS.get(like or status, ("server_error", "server_error"))
     error = {"message": code, "type": kind, "param": None, "code": code}
     return web.json_response({"error": error}, status=status)
+
+
+async def whole(answer: dict[str, Any]) -> AsyncIterator[str]:
+    """An answer that comes in one piece."""
+    yield json.dumps(answer)
 
 
 def _chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:

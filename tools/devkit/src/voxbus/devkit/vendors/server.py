@@ -14,22 +14,34 @@ from __future__ import annotations
 from aiohttp import web
 
 from voxbus.devkit.vendors.anthropic import AnthropicMessages
+from voxbus.devkit.vendors.cloudflare_flux import CloudflareFlux
 from voxbus.devkit.vendors.deepgram_aura import DeepgramAura
 from voxbus.devkit.vendors.deepgram_flux import DeepgramFlux
+from voxbus.devkit.vendors.deepgram_nova import DeepgramNova
 from voxbus.devkit.vendors.desk import KEY, Desk
 from voxbus.devkit.vendors.faults import KINDS, Fault
 from voxbus.devkit.vendors.openai_chat import VENDORS, OpenAiChat
+from voxbus.devkit.vendors.together_realtime import TogetherRealtime
+from voxbus.devkit.vendors.transcriptions import VENDORS as TRANSCRIPTIONS
+from voxbus.devkit.vendors.transcriptions import WHISPER, Transcriptions
 from voxbus.devkit.vendors.workers_ai import WorkersAiRun
 
 #: What is simulated of each service, by the name that the service's setting has.
 SIMULATED = {
-    "stt": ("deepgram-flux",),
+    "stt": ("deepgram-flux", "deepgram-nova", "cloudflare-flux", "together", *TRANSCRIPTIONS, WHISPER),
     "llm": (*VENDORS, "anthropic", "cloudflare", "cloudflare-native"),
     "tts": ("deepgram-aura",),
 }
 
 
-_VENDORS = (DeepgramFlux, DeepgramAura, OpenAiChat, AnthropicMessages, WorkersAiRun)
+#: Whose faults can be planned: Together's protocols are different ones.
+FAULTY = {name for names in SIMULATED.values() for name in names} | {"together-realtime"}
+
+_VENDORS = (
+    DeepgramFlux, DeepgramNova, CloudflareFlux, TogetherRealtime, Transcriptions,
+    OpenAiChat, AnthropicMessages, WorkersAiRun,
+    DeepgramAura,
+)  # fmt: skip
 
 
 class Vendors:
@@ -84,8 +96,8 @@ class Vendors:
     async def _fault(self, request: web.Request) -> web.Response:
         asked = await request.json()
         vendor, kind = asked.get("vendor"), asked.get("kind")
-        if not any(vendor in names for names in SIMULATED.values()):
-            return web.json_response({"error": f"vendor: one of {SIMULATED}"}, status=400)
+        if vendor not in FAULTY:
+            return web.json_response({"error": f"vendor: one of {', '.join(sorted(FAULTY))}"}, status=400)
         if kind is None:
             self.desk.faults.always(vendor, None)
             return web.json_response({})

@@ -74,6 +74,22 @@ class Wire:
             raise Gone from None
 
 
+async def conversed(
+    request: web.Request, fault: Fault | None, serve: Callable[[web.WebSocketResponse, Wire], Awaitable[None]]
+) -> web.WebSocketResponse:
+    """A WebSocket, accepted; ``serve`` holds the conversation until either side has enough."""
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+
+    async def write(message: str | bytes) -> None:
+        await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
+
+    with contextlib.suppress(Gone):
+        await serve(socket, Wire(request, write, fault))
+    await socket.close()
+    return socket
+
+
 async def streamed(
     request: web.Request, fault: Fault | None, content_type: str, body: AsyncIterator[str | bytes]
 ) -> web.StreamResponse:
