@@ -177,10 +177,10 @@ async def test_a_request_that_comes_byte_by_byte_has_no_more_time(serve: Serve) 
 
 
 async def test_the_next_request_of_a_connection_has_a_time_of_its_own(serve: Serve) -> None:
-    async with serve(request_s=0.6) as server:
+    async with serve(request_s=2) as server:
         client = await server.connect()
         for _ in range(4):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.7)
             client.send(GET)
             assert (await client.answer())[0] == 200
         client.send(GET[:10])
@@ -198,7 +198,7 @@ async def test_an_answer_that_is_not_read_is_given_up(serve: Serve) -> None:
 
 
 async def test_who_says_little_harms_nobody(serve: Serve) -> None:
-    async with serve(request_s=0.5, connections=100) as server:
+    async with serve(request_s=5, connections=100) as server:
         for _ in range(50):
             await server.connect(b"GET /")
         for _ in range(20):

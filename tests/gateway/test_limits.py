@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from voxbus.common import events as ev
-from voxbus.gateway import media_socket
+from voxbus.gateway import stream as stream_module
 
 from .conftest import Start
 from .twilio import SECRET, Running, Workers, counted, sign
@@ -38,19 +39,29 @@ async def voice(
     return await gateway.http.post(url, data=form, headers={"X-Twilio-Signature": signature} | headers)
 
 
-# Requests
+# Requests. Rates are so low here that what comes back while a busy machine asks changes nothing.
+
+
+async def until_refused(ask_once: Callable[[], Awaitable[httpx.Response]]) -> list[httpx.Response]:
+    """The answers up to the first 429."""
+    answers: list[httpx.Response] = []
+    async with asyncio.timeout(60):
+        while not answers or answers[-1].status_code != 429:
+            answers.append(await ask_once())
+    return answers
 
 
 async def test_an_address_may_ask_so_much_and_is_told_when_it_may_again(new_gateway: Start) -> None:
     before = counted("gateway_bad_requests", code="too_many_requests")
-    async with new_gateway(address_requests=2) as gateway:
-        answers = [await ask(gateway, **STRANGER) for _ in range(12)]
-        assert [answer.status_code for answer in answers[:10]] == [200] * 10
-        assert (answers[-1].status_code, answers[-1].headers["retry-after"]) == (429, "1")
-        assert answers[-1].text == "too many requests from this address\n"
+    async with new_gateway(address_requests=0.6) as gateway:
+        *answered, refused = await until_refused(lambda: ask(gateway, **STRANGER))
+        assert len(answered) >= 3
+        assert {answer.status_code for answer in answered} == {200}
+        assert refused.headers["retry-after"] == "1"
+        assert refused.text == "too many requests from this address\n"
         assert (await ask(gateway, **{"X-Forwarded-For": "203.0.113.8"})).status_code == 200
         assert (await ask(gateway)).status_code == 200  # a proxy of ours, for itself
-        assert counted("gateway_bad_requests", code="too_many_requests") > before
+        assert counted("gateway_bad_requests", code="too_many_requests") == before + 1
 
 
 async def test_a_carrier_is_not_locked_out_by_a_hundred_calls_a_second_nor_by_who_shares_its_address(
@@ -58,33 +69,33 @@ async def test_a_carrier_is_not_locked_out_by_a_hundred_calls_a_second_nor_by_wh
 ) -> None:
     async with new_gateway(address_requests=2) as gateway:
         calls = [gateway.call() for _ in range(100)]
-        answers = await asyncio.gather(*(voice(gateway, call.sid, CARRIER) for call in calls))
-        assert {answer.status_code for answer in answers} == {200}
-        for _ in range(20):
-            closed = await ask(gateway, "/wp-login.php", **CARRIER)
-        assert closed.status_code == 429
+        for _ in range(3):  # more than it might ask without a proof
+            answers = await asyncio.gather(*(voice(gateway, call.sid, CARRIER) for call in calls))
+            assert {answer.status_code for answer in answers} == {200}
+        await until_refused(lambda: ask(gateway, "/wp-login.php", **CARRIER))
         assert (await voice(gateway, calls[0].sid, CARRIER)).status_code == 200
 
 
 async def test_who_guesses_signatures_is_not_looked_at_for_long(new_gateway: Start) -> None:
-    async with new_gateway(address_requests=1) as gateway:
+    async with new_gateway(address_requests=0.1) as gateway:
         sid = gateway.call().sid
-        answers = [await voice(gateway, sid, STRANGER, signed=False) for _ in range(60)]
-        assert [answer.status_code for answer in answers[:50]] == [403] * 50
-        assert answers[-1].status_code == 429
+        *answered, _ = await until_refused(lambda: voice(gateway, sid, STRANGER, signed=False))
+        assert len(answered) >= 5
+        assert {answer.status_code for answer in answered} == {403}
         assert (await voice(gateway, sid, CARRIER)).status_code == 200
 
 
 async def test_who_guesses_the_secret_is_not_looked_at_for_long(new_gateway: Start) -> None:
-    async with new_gateway(address_requests=1) as gateway:
+    async with new_gateway(address_requests=0.1) as gateway:
 
-        async def store(secret: str) -> int:
+        async def store(secret: str) -> httpx.Response:
             url, headers = f"{gateway.url}/internal/store-context", {"Authorization": f"Bearer {secret}"}
             body = {"call_sid": "CA" + "0" * 32}
-            return (await gateway.http.post(url, json=body, headers=headers | STRANGER)).status_code
+            return await gateway.http.post(url, json=body, headers=headers | STRANGER)
 
-        assert [await store(SECRET) for _ in range(60)] == [204] * 60
-        assert [await store(str(guess)) for guess in range(60)][-1] == 429
+        assert {(await store(SECRET)).status_code for _ in range(30)} == {204}
+        *answered, _ = await until_refused(lambda: store("a guess"))
+        assert {answer.status_code for answer in answered} == {401}
 
 
 async def test_strangers_in_all_leave_room_for_who_can_prove_something(new_gateway: Start) -> None:
@@ -100,10 +111,9 @@ async def test_strangers_in_all_leave_room_for_who_can_prove_something(new_gatew
 
 
 async def test_what_a_stranger_writes_before_the_proxys_word_counts_for_nothing(new_gateway: Start) -> None:
-    async with new_gateway(address_requests=1) as gateway:
-        for n in range(10):
-            answer = await ask(gateway, **{"X-Forwarded-For": f"198.51.100.{n}, 203.0.113.9"})
-        assert answer.status_code == 429
+    async with new_gateway(address_requests=0.6) as gateway:
+        lies = itertools.cycle(f"198.51.100.{n}, 203.0.113.9" for n in range(250))
+        await until_refused(lambda: ask(gateway, **{"X-Forwarded-For": next(lies)}))
 
 
 async def test_every_answer_forbids_what_no_page_needs(new_gateway: Start) -> None:
@@ -173,7 +183,10 @@ async def phone_socket(gateway: Running, **headers: str) -> ClientConnection:
     return await connect(url, additional_headers=more, compression=None, proxy=None)
 
 
-async def test_sockets_that_have_proved_nothing_are_few(new_gateway: Start) -> None:
+async def test_sockets_that_have_proved_nothing_are_few(
+    new_gateway: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "START_S", 60.0)  # so that none of them goes by itself meanwhile
     async with new_gateway(address_connections=3, phone_token="a token of sixteen") as gateway:
         waiting = [await phone_socket(gateway, **STRANGER) for _ in range(3)]
         with pytest.raises(InvalidStatus) as refused:
@@ -242,13 +255,12 @@ async def test_a_stream_that_sends_without_end_is_closed_and_another_call_goes_o
         await one.begin()
         await gateway.log(one.sid, ev.Started)
     message = json.dumps(call.media_message(FRAME))
-    for _ in range(media_socket.FRAMES_AT_ONCE + 2000):
-        if call.is_closed:
-            break
-        try:
-            await call.send(message)
-        except Exception:  # noqa: BLE001 - closed in the middle of it, in one of several ways
-            break
+    async with asyncio.timeout(60):
+        while not call.is_closed:
+            try:
+                await call.send(message)
+            except ConnectionClosed:
+                break
     assert await call.closed() == (1008, "too many messages")
     assert counted("gateway_bad_messages", code="too_many_messages") == before + 1
     await workers(bystander.sid).attach()
