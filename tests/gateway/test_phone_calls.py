@@ -137,6 +137,15 @@ async def test_a_token_is_good_for_its_call_only(gateway: Running) -> None:
 
 
 @pytest.mark.parametrize("origin", [None, "http://evil.example", "null"])
+async def test_a_gateway_that_is_full_says_so_before_the_page_begins(new_gateway: Start) -> None:
+    async with new_gateway(max_streams=1) as gateway:
+        page = Page(gateway)
+        await page.begin()
+        answer = await Page(gateway).post("/phone/calls", {})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.text == "this gateway has as many calls as it may\n"
+
+
 async def test_a_socket_of_another_page_is_refused(gateway: Running, origin: str | None) -> None:
     page = Page(gateway)
     await page.place()

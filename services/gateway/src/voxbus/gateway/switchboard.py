@@ -83,7 +83,7 @@ class Switchboard:
         sid = ""
         if path == VOICE_PATH:
             self._refuse_when_draining()
-            self._refuse_when_full()
+            self.refuse_when_full()
             self.gate.phone.check_script(headers, peer, acts=True)
             visit.wait()  # for ``start``, with a token
             return Entry("", minted=True, visit=visit)
@@ -95,7 +95,7 @@ class Switchboard:
         elif path.removesuffix("/") not in ALIASES:
             raise Refused(404, "no_such_path", "no media stream here; see /twilio/stream/{CallSid}")
         self._refuse_when_draining()
-        self._refuse_when_full()
+        self.refuse_when_full()
         self.gate.check_handshake(self.gate.origin(headers, peer), target, headers)
         visit.prove()
         return Entry(sid, minted=bool(sid), visit=visit)
@@ -107,7 +107,8 @@ class Switchboard:
         if self.draining:
             raise Refused(503, "draining", "this gateway stops; ask another one", retry_after_s=1)
 
-    def _refuse_when_full(self) -> None:
+    def refuse_when_full(self) -> None:
+        """Raises Refused."""
         if len(self.streams) >= self.max_streams:
             raise Refused(503, "no_room", "this gateway has as many calls as it may", retry_after_s=5)
 

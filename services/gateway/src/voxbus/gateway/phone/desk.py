@@ -72,6 +72,7 @@ class Desk:
         Raises Refused, or BusUnavailable.
         """
         self._refuse_when_draining()
+        self._board.refuse_when_full()
         self._board.catalog.resolve(agent, {})
         sid = "CA" + secrets.token_hex(16)
         key = secrets.token_urlsafe(32)

@@ -17,7 +17,7 @@ const ENDS = {
 };
 
 const FAILURES = {
-  no_capacity: "All lines are busy: no worker took the call. Call again in a moment; if it stays so, is the stt service running?",
+  no_capacity: "All lines are busy: nobody was there for the call. Call again in a moment; if it stays so, are stt, llm and tts running?",
   connection_lost: "The connection was lost, and did not come back in time. Call again.",
   carrier: "The carrier ended the call.",
   error: "Something failed on the other side. Its log says what; you may call again.",
