@@ -9,7 +9,7 @@ from voxbus.common.agents import Agent
 from voxbus.scheduler.core_orders import Order, missing
 
 
-@pytest.mark.parametrize("number", ["+15550100001", "+4930901820", "+1234567", "+123456789012345"])
+@pytest.mark.parametrize("number", ["+15550100001", "+4930901820", "+442079460123", "+919876543210"])
 def test_e164_numbers(number: str) -> None:
     assert Order(to=number, agent="reminder").to == number
 
@@ -23,6 +23,8 @@ def test_e164_numbers(number: str) -> None:
         "+05550100001",
         "+123456",
         "+1234567890123456",
+        "+1555010000",  # too short for its country
+        "+9990000000",  # of no country
         "+1555 010 0001",
         "+1-555-0100001",
         "+1555010000x",

@@ -54,6 +54,14 @@ TOO_MANY: Final = Refused(
     "20429", "The carrier refused four times because too many requests were made. Try later."
 )
 EXPIRED: Final = Refused("expired", "It waited in our queue for too long, so it was not dialled any more.")
+DO_NOT_CALL: Final = Refused("do_not_call", "The number is on the do-not-call list.")
+CLOSED: Final = Refused("window_closed", "The time in which it may ring was over, so it was not dialled.")
+STOPPED: Final = Refused("campaign_stopped", "Its campaign was paused or canceled, so it was not dialled.")
+
+#: Codes of ours for calls of a campaign that rang nowhere, and may be tried at another time.
+NOT_DIALLED: Final = frozenset({EXPIRED.code, CLOSED.code, STOPPED.code})
+#: Codes of the carrier by which it will never connect this number.
+WRONG_NUMBER: Final = frozenset({"21201", "21211", "21214", "21215", "21217", "21219"})
 
 #: https://www.twilio.com/docs/api/errors. Texts of ours: the carrier's repeat the number.
 _WORDS: Final = {

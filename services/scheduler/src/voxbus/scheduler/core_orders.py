@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -13,9 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from voxbus.common.agent_texts import resolve
 from voxbus.common.agents import Agent
 from voxbus.common.errors import AgentError
-
-# [0-9], because \d takes the digits of every script. https://www.itu.int/rec/T-REC-E.164
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+from voxbus.scheduler.core_numbers import is_e164
 
 Value = Annotated[str, StringConstraints(max_length=2000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -35,7 +32,7 @@ class Order(BaseModel):
     @field_validator("to")
     @classmethod
     def _is_e164(cls, value: str) -> str:
-        if _E164.fullmatch(value) is None:
+        if not is_e164(value):
             raise ValueError("not an E.164 number: expected + and 7 to 15 digits, such as +15550100123")
         return value
 
