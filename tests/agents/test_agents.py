@@ -105,6 +105,8 @@ def _unknown(agent: Agent, say: str, slots: jsgf.Slots) -> bool:
         "cancel my appointment please",
         "talk to a human",
         "no thank you goodbye",
+        "please do not call me again",
+        "stop calling me",
     ],
 )
 def test_what_callers_of_the_reminder_say(phrase: str) -> None:
@@ -114,7 +116,7 @@ def test_what_callers_of_the_reminder_say(phrase: str) -> None:
 
 def test_the_grammar_is_compact(agent: Agent) -> None:
     """The more words a grammar has, the more of what is none of its phrases sounds like one of them."""
-    assert len(jsgf.parse(agent.grammar).words()) <= 130
+    assert len(jsgf.parse(agent.grammar).words()) <= 135
 
 
 def test_says_of_itself_what_it_is(agent: Agent) -> None:

@@ -313,3 +313,20 @@ async def test_what_was_asked_for_over_a_lost_connection_is_put_off(
     await until(lambda: len(late.jobs) == 1)
     assert late.jobs[0].redelivered
     assert time.monotonic() - began_s >= 1.0
+
+
+async def test_workers_say_how_much_room_they_have(
+    bus: Bus, worker: MakeWorker, agent: Agent, sid: str
+) -> None:
+    one, two = await worker(3, hold=True), await worker(4)
+
+    async def room() -> list[int]:
+        return sorted([int(said) async for said in bus.ask_all(subjects.capacity("stt"), b"", 0.3)])
+
+    assert await room() == [3, 4]
+    await two.runner.drain()
+    assert await room() == [3]
+    await bus.append(Started(call=sid, stream_sid="MZ", session="", direction="inbound", agent=agent))
+    await until(lambda: len(one.jobs) == 1)
+    assert await room() == [2]
+    assert [said async for said in bus.ask_all(subjects.capacity("llm"), b"", 0.3)] == []

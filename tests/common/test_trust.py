@@ -172,6 +172,19 @@ async def test_stt_asks_stt_who_holds_a_call_and_tells_the_gateway_what_it_hears
     await other.close()
 
 
+async def test_workers_tell_the_scheduler_and_nobody_else_how_much_room_they_have(place: Place) -> None:
+    scheduler, gateway = await place.bus("scheduler"), await place.bus("gateway")
+    for worker in subjects.WORKERS:
+        bus, other = await place.bus(worker), await Bus.connect(place.config(worker))
+        await bus.answer(subjects.capacity(worker), lambda _: b"2")
+        await other.answer(subjects.capacity(worker), lambda _: b"3")
+        for _ in range(2):  # a right to answer that is used up would show
+            said = [answer async for answer in scheduler.ask_all(subjects.capacity(worker), b"", SOON_S)]
+            assert sorted(said) == [b"2", b"3"]
+        assert [answer async for answer in gateway.ask_all(subjects.capacity(worker), b"", SOON_S)] == []
+        await other.close()
+
+
 async def test_a_question_that_no_gateway_answers_fails_at_once(
     place: Place, new_sid: Callable[[], str]
 ) -> None:

@@ -48,8 +48,8 @@ async def test_a_reply(provider: OpenAi, chat: ChatServer, request_: Request) ->
         {"role": "system", "content": "Be short."},
         {"role": "user", "content": "Hello?"},
     ]
-    assert [one["function"]["name"] for one in sent["tools"]] == ["end_call", "transfer_call"]
-    assert sent["tools"][1]["function"]["parameters"]["properties"]["target"]["enum"] == ["desk"]
+    assert [one["function"]["name"] for one in sent["tools"]] == ["end_call", "do_not_call", "transfer_call"]
+    assert sent["tools"][2]["function"]["parameters"]["properties"]["target"]["enum"] == ["desk"]
     assert "authorization: bearer secret" in chat.headers[0].lower()
     assert "/v1/chat/completions" in chat.headers[0]
 

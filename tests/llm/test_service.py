@@ -8,6 +8,7 @@ import pytest
 
 from voxbus.common.agents import Agent
 from voxbus.common.events import (
+    DoNotCallRequested,
     Ended,
     HangupRequested,
     Interrupted,
@@ -310,6 +311,24 @@ async def test_a_model_hangs_up_without_a_word(
     await call.reply_to(2)
     assert tuple(call.said(2)) == spoken(talker.lines.goodbye)
     assert len(call.of(HangupRequested)) == 1
+
+
+@pytest.mark.parametrize("by", ["script", "model"])
+async def test_who_wants_no_more_calls_is_believed(
+    call: Call, reminder: Agent, talker: Agent, chat: ChatServer, start_worker: StartWorker, by: str
+) -> None:
+    chat.answers = [Answer([tool("do_not_call"), chunk(finish="tool_calls"), USAGE, DONE])]
+    await start_worker(openai_base_url=chat.url)
+    await call.start(reminder if by == "script" else talker)
+    await call.reply_to(1)
+    words = "please do not call me again"
+    await call.say(words, 2)
+    await call.reply_to(2)
+    assert [event.text for event in call.of(DoNotCallRequested)] == [words]
+    assert call.said(2)[-1] == "Goodbye."
+    assert [event.reason for event in call.of(HangupRequested)] == ["do_not_call"]
+    kinds = [stored.event.kind for stored in call.events][-3:]
+    assert kinds == ["do_not_call_requested", "hangup_requested", "reply_ended"]
 
 
 async def test_a_tool_that_does_not_exist_does_nothing(

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from voxbus.common.bus import Bus
+from voxbus.scheduler import settle
 from voxbus.scheduler.service import Scheduler
 
 if TYPE_CHECKING:
     from tests.scheduler.conftest import Client
 
-    from voxbus.devkit.carrier import RestApi
+    from voxbus.devkit.carrier import Exchange, RestApi
+
+faults = pytest.importorskip("voxbus.devkit.carrier.faults", reason="the devkit brings the carrier simulator")
 
 MakeScheduler = Callable[..., Awaitable[Scheduler]]
 ClientOf = Callable[[int], "Client"]
@@ -104,12 +110,12 @@ async def test_a_body_without_an_end_is_cut_off(scheduler: Scheduler) -> None:
 
 
 async def test_a_repeated_order_is_the_same_call(client: Client, carrier_api: RestApi) -> None:
-    answers = await asyncio.gather(*(client.order("key-1") for _ in range(5)))
+    answers = await asyncio.gather(*(client.order("key-1", to="+15550100001") for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 202]
     (call_id,) = {answer.json()["id"] for answer in answers}
     await client.until(call_id, "placed")
     assert len(carrier_api.orders) == 1
-    other = await client.order("key-1", variables={"name": "Bob"})
+    other = await client.order("key-1", to="+15550100001", variables={"name": "Bob"})
     assert refusal(other) == (409, "key_reused")
     assert (await client.order("key-2")).status_code == 202
     # Without a key every order is a new one.
@@ -178,10 +184,11 @@ async def test_health_and_readiness(client: Client) -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error_that_names_the_setting(
-    scheduler: Scheduler, make_scheduler: MakeScheduler
+    scheduler: Scheduler, make_scheduler: MakeScheduler, tmp_path: Path
 ) -> None:
+    changes = {"SCHEDULER_PORT": str(scheduler.port), "DATABASE_URL": f"sqlite:///{tmp_path}/other.db"}
     with pytest.raises(OSError, match=f"SCHEDULER_PORT {scheduler.port}: "):
-        await make_scheduler(SCHEDULER_PORT=str(scheduler.port))
+        await make_scheduler(**changes)
 
 
 async def test_half_a_request_is_not_waited_for(make_scheduler: MakeScheduler) -> None:
@@ -202,3 +209,80 @@ async def test_more_connections_than_there_may_be_are_told_when_to_come_again(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     for _, writer in held:
         writer.close()
+
+
+async def openapi(client: Client) -> dict[str, Any]:
+    answer = await client.http.get("/openapi.json", headers={"authorization": ""})
+    assert answer.status_code == 200
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+async def test_the_api_describes_itself(client: Client) -> None:
+    document = await openapi(client)
+    routes = {
+        (method.upper(), path): route
+        for path, methods in document["paths"].items()
+        for method, route in methods.items()
+    }
+    for (method, path), route in routes.items():
+        open_to_all = path in ("/health", "/ready", "/v1/agent/call-report")
+        assert bool(route.get("security")) != open_to_all, path
+        assert route["description"], path
+        reads = method == "POST" and path.rpartition("/")[2] not in ("pause", "resume", "cancel")
+        assert ("requestBody" in route) == reads, path
+    assert "$ref" not in json.dumps([route.get("requestBody") for route in routes.values()])
+    assert {path for _, path in routes} >= {
+        "/v1/calls",
+        "/v1/campaigns/{campaign_id}/contacts",
+        "/v1/do-not-call",
+    }
+
+
+async def test_answers_are_what_the_document_says(client: Client) -> None:
+    views = (await openapi(client))["components"]["schemas"]
+    call_id = await client.ordered()
+    view = await client.call(call_id)
+    assert set(view) == set(views["RecordView"]["properties"])
+    assert refusal(await client.http.get("/v1/calls/nobody")) == (404, "unknown_call")
+    assert set(views["RefusalView"]["properties"]) == {"error", "message"}
+
+
+async def test_a_queued_call_is_taken_back(
+    client: Client, scheduler: Scheduler, carrier_api: RestApi
+) -> None:
+    await scheduler._stores.dispatch.rest(time.time() + 60)
+    call_id = await client.ordered()
+    answer = await client.http.delete(f"/v1/calls/{call_id}")
+    assert (answer.status_code, answer.json()["state"]) == (202, "canceled")
+    assert refusal(await client.http.delete(f"/v1/calls/{call_id}")) == (409, "call_is_over")
+    assert refusal(await client.http.delete("/v1/calls/nobody")) == (404, "unknown_call")
+    assert carrier_api.orders == []
+
+
+async def test_a_ringing_call_is_hung_up(client: Client, exchange: Exchange) -> None:
+    call_id = await client.ordered()
+    await client.until(call_id, "placed")
+    (outgoing,) = exchange.calls.values()
+    hung_up = asyncio.Event()
+    outgoing.call.hang_up = hung_up.set  # type: ignore[method-assign]
+    assert (await client.http.delete(f"/v1/calls/{call_id}")).status_code == 202
+    async with asyncio.timeout(10):
+        await hung_up.wait()
+
+
+async def test_a_call_is_hung_up_once_its_sid_is_known(
+    client: Client, exchange: Exchange, carrier_api: RestApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "SWEEP_S", 0.05)
+    carrier_api.faults.append(faults.silence(makes_call=True))
+    call_id = await client.ordered()
+    async with asyncio.timeout(10):
+        while not exchange.calls:
+            await asyncio.sleep(0.01)
+    (outgoing,) = exchange.calls.values()
+    hung_up = asyncio.Event()
+    outgoing.call.hang_up = hung_up.set  # type: ignore[method-assign]
+    assert (await client.http.delete(f"/v1/calls/{call_id}")).status_code == 202
+    async with asyncio.timeout(30):
+        await hung_up.wait()

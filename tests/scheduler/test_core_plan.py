@@ -133,7 +133,8 @@ def test_a_contact_that_came_onto_the_list_is_done() -> None:
 
 
 @pytest.mark.parametrize(
-    ("calls", "trips"), [("FFFF", False), ("FFFFF", True), ("FFFSS", True), ("FFSSS", False), ("FFFSSS", True)]
+    ("calls", "trips"),
+    [("FFFF", False), ("FFFFF", True), ("FFFSS", True), ("FFSSS", False), ("FFFSSS", True)],
 )
 def test_the_breaker_trips_at_half_of_five_calls(calls: str, trips: bool) -> None:
     said = breaker([Ended(failed=call == "F", why="13224" if call == "F" else "") for call in calls])
@@ -172,7 +173,11 @@ def test_whatever_is_dialled_may_ring(name: str, now_s: float, ago: list[float],
             local = datetime.fromtimestamp(now_s, ZoneInfo(name))
             assert not listed
             assert 9 <= local.hour < 20
-            today = [t for t in number.dialled_s if datetime.fromtimestamp(t, ZoneInfo(name)).date() == local.date()]
+            today = [
+                t
+                for t in number.dialled_s
+                if datetime.fromtimestamp(t, ZoneInfo(name)).date() == local.date()
+            ]
             assert len(today) < 3
         case NotBefore(at_s):
             assert at_s > now_s
@@ -271,4 +276,6 @@ def test_a_day_of_ten_thousand_contacts() -> None:
         assert len(on_air) <= 2  # a call a second, by the clock of whoever counts
     assert max(calls_a_day.values()) <= HOUSE.attempts_per_day
     assert max(day.attempts.values()) <= 3
-    assert sum(moment < day_of("America/New_York", at("2026-03-08T12:00"))[1] for moment, _ in day.dials) > 9_000
+    assert (
+        sum(moment < day_of("America/New_York", at("2026-03-08T12:00"))[1] for moment, _ in day.dials) > 9_000
+    )

@@ -99,7 +99,7 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
         zone(name)
 
 
-_starts = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31))  # noqa: DTZ001 - in UTC, below
+_starts = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31))
 _minutes = st.integers(0, 24 * 60 - 1)
 _spans = st.builds(Span, _minutes, _minutes)
 _hours = st.builds(
@@ -148,6 +148,7 @@ def test_days_follow_one_another_without_a_gap(name: str, moment: datetime) -> N
     assert began_s <= now_s < ends_s
     assert timedelta(hours=22) <= timedelta(seconds=ends_s - began_s) <= timedelta(hours=26)
     assert day_of(name, ends_s)[0] == ends_s
-    assert datetime.fromtimestamp(ends_s, ZoneInfo(name)).date() > datetime.fromtimestamp(
-        ends_s - 1, ZoneInfo(name)
-    ).date()
+    assert (
+        datetime.fromtimestamp(ends_s, ZoneInfo(name)).date()
+        > datetime.fromtimestamp(ends_s - 1, ZoneInfo(name)).date()
+    )

@@ -21,12 +21,11 @@ ClientOf = Callable[[int], "Client"]
 When = Literal["before", "after"]
 
 STEPS: dict[str, Callable[[Scheduler], Any]] = {
-    "take_slot": lambda scheduler: scheduler._queue,
-    "claim": lambda scheduler: scheduler._queue,
+    "take": lambda scheduler: scheduler._stores.dispatch,
     "put": lambda scheduler: scheduler._bus.contexts,
-    "dialling": lambda scheduler: scheduler._queue,
+    "dialling": lambda scheduler: scheduler._stores.dispatch,
     "create": lambda scheduler: scheduler._carrier,
-    "bind": lambda scheduler: scheduler._tracks,
+    "bind": lambda scheduler: scheduler._stores.tracks,
 }
 
 #: Between the word that the request leaves and the request: nobody can know that it never left.

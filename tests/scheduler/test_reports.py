@@ -96,7 +96,7 @@ async def test_a_repeat_is_answered_and_kept_once(client: Client) -> None:
 
 
 async def test_a_report_that_comes_before_the_call_sid_is_known(client: Client, scheduler: Scheduler) -> None:
-    await scheduler._queue.rest(time.time() + 60)
+    await scheduler._stores.dispatch.rest(time.time() + 60)
     call_id = await client.ordered()
     assert (await post(client, report(sessionId=call_id, direction="outbound"))).status_code == 200
     assert (await client.call(call_id))["report"] is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import time
 from pathlib import Path
@@ -10,40 +11,49 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voxbus.scheduler import database
 from voxbus.scheduler.core_carrier import Refused
 from voxbus.scheduler.core_orders import Order
+from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.core_states import State
+from voxbus.scheduler.core_window import span
 from voxbus.scheduler.errors import DatabaseTaken
-from voxbus.scheduler.store import Book, KeyReused, Queue, Tracks
+from voxbus.scheduler.store import Book, KeyReused, Limits, Queue, Stores, Wait
 from voxbus.scheduler.tables import Base, Call
 
+HOUSE = House(quiet=span(""), attempts_per_day=3)
 NOW_S = 1_700_000_000.0
 ORDER = Order(to="+15550100001", agent="reminder")
 SID, OTHER = "CA" + "1" * 32, "CA" + "2" * 32
 
 
 class Store:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.book = Book(engine)
-        self.queue = Queue(engine, "AC1")
-        self.tracks = Tracks(engine)
+    def __init__(self, engine: AsyncEngine, interval_s: float = 0.0) -> None:
+        limits = Limits(interval_s=interval_s, most=100, over_s=1000)
+        stores = Stores.of(engine, "AC1", HOUSE, limits)
+        self.book, self.queue, self.tracks, self.dispatch = (
+            stores.book,
+            stores.queue,
+            stores.tracks,
+            stores.dispatch,
+        )
+        self._numbers = itertools.count(1)
 
-    async def add(self, call_id: str, *, at_s: float = NOW_S, to: str = ORDER.to) -> None:
-        order = Order(to=to, agent="reminder")
+    async def add(self, call_id: str, *, at_s: float = NOW_S, to: str = "") -> None:
+        order = Order(to=to or f"+1555010{next(self._numbers):04d}", agent="reminder")
         await self.book.order(order, call_id=call_id, key=None, from_number="+15550100002", now_s=at_s)
 
     async def claim(self, claim: str = "mine", now_s: float = NOW_S) -> str | None:
-        call = await self.queue.claim(claim, now_s, now_s + 10)
-        return call.id if call is not None else None
+        call = await self.dispatch.take(claim, now_s, now_s + 10, free=100)
+        return call.id if isinstance(call, Call) else None
 
     async def dial(self, call_id: str, claim: str = "mine") -> None:
         assert await self.claim(claim) == call_id
-        assert await self.queue.dialling(call_id, claim, NOW_S)
+        assert await self.dispatch.dialling(call_id, claim, NOW_S)
 
     async def call(self, call_id: str) -> Call:
         record = await self.book.record(call_id)
@@ -70,6 +80,35 @@ async def test_the_migrations_make_what_the_tables_are(any_engine: AsyncEngine) 
 
     async with any_engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_an_older_database_keeps_what_it_holds(any_database_url: str) -> None:
+    engine = database.connect(database.url_of(any_database_url))
+    await database.migrate(engine, "0001")
+    old = ("idempotency_key", "call_sid")
+    columns = (
+        "position, id, fingerprint, to_number, from_number, agent, variables, state, bound_by, claim, "
+        + (
+            "claim_until_s, tries, dialled_at_s, checked_at_s, error_code, error, answered_by, log_sequence, "
+            "created_at_s, updated_at_s, " + ", ".join(old)
+        )
+    )
+    values = (
+        "1, 'a', '', '+1', '+1', 'x', '{}', 'completed', '', '', 0, 0, 0, 0, '', '', '', 0, 0, 0, NULL, NULL"
+    )
+    async with engine.begin() as connection:
+        await connection.execute(text(f"INSERT INTO calls ({columns}) VALUES ({values})"))
+        await connection.execute(
+            text("INSERT INTO changes (call_id, at_s, state, detail) VALUES ('a', 0, 'completed', '')")
+        )
+        await connection.execute(text(f"INSERT INTO reports VALUES ('{SID}', 'a', 0, 'body')"))
+    await database.migrate(engine)
+    record = await Book(engine).record("a")
+    await engine.dispose()
+    assert record is not None
+    assert (record.call.campaign, record.call.hang_up) == (None, False)
+    assert len(record.changes) == 1
+    assert record.report is not None
 
 
 async def test_many_may_migrate_at_once(any_database_url: str) -> None:
@@ -103,32 +142,42 @@ async def test_a_call_that_goes_back_keeps_its_place(store: Store) -> None:
     assert (await store.call("a")).tries == 1
 
 
-async def test_one_slot_in_an_interval_however_many_ask(store: Store) -> None:
-    waits = await asyncio.gather(*(store.queue.take_slot(NOW_S, 1.0) for _ in range(8)))
-    assert sorted(waits)[0] == 0.0
-    assert all(wait == pytest.approx(1.0) for wait in sorted(waits)[1:])
-    assert await store.queue.take_slot(NOW_S + 1.0, 1.0) == 0.0
+async def test_one_slot_in_an_interval_however_many_ask(any_engine: AsyncEngine) -> None:
+    store = Store(any_engine, interval_s=1.0)
+    await store.queue.open()
+    for number in range(8):
+        await store.add(f"call{number}")
+    taken = await asyncio.gather(*(take(store, NOW_S) for _ in range(8)))
+    waits = [wait for wait in taken if isinstance(wait, Wait)]
+    assert len(waits) == 7
+    assert all(wait.why == "pace" and wait.seconds == pytest.approx(1.0) for wait in waits)
+    assert isinstance(await take(store, NOW_S + 1.0), Call)
+
+
+async def take(store: Store, now_s: float) -> Call | Wait:
+    return await store.dispatch.take("mine", now_s, now_s + 10, free=100)
 
 
 async def test_the_queue_rests_until_the_latest_moment_anybody_asked_for(store: Store) -> None:
-    await store.queue.rest(NOW_S + 4)
-    await store.queue.rest(NOW_S + 1)
-    assert await store.queue.take_slot(NOW_S, 1.0) == pytest.approx(4.0)
+    await store.add("a")
+    await store.dispatch.rest(NOW_S + 4)
+    await store.dispatch.rest(NOW_S + 1)
+    assert await take(store, NOW_S) == Wait(4.0, "pace")
 
 
 async def test_opening_again_keeps_the_pace(store: Store) -> None:
-    await store.queue.rest(NOW_S + 4)
+    await store.dispatch.rest(NOW_S + 4)
     await asyncio.gather(store.queue.open(), store.queue.open())
-    assert await store.queue.take_slot(NOW_S, 1.0) == pytest.approx(4.0)
+    assert await take(store, NOW_S) == Wait(4.0, "pace")
 
 
 async def test_only_the_holder_of_a_claim_that_holds_may_dial(store: Store) -> None:
     await store.add("a")
     await store.claim("mine")
-    assert not await store.queue.dialling("a", "another", NOW_S)
-    assert not await store.queue.dialling("a", "mine", NOW_S + 11)
-    assert await store.queue.dialling("a", "mine", NOW_S)
-    assert not await store.queue.dialling("a", "mine", NOW_S)
+    assert not await store.dispatch.dialling("a", "another", NOW_S)
+    assert not await store.dispatch.dialling("a", "mine", NOW_S + 11)
+    assert await store.dispatch.dialling("a", "mine", NOW_S)
+    assert not await store.dispatch.dialling("a", "mine", NOW_S)
 
 
 async def test_a_claim_that_ran_out_goes_to_another_and_fences_the_first(store: Store) -> None:
@@ -137,10 +186,10 @@ async def test_a_claim_that_ran_out_goes_to_another_and_fences_the_first(store: 
     assert await store.queue.recover(NOW_S + 9, NOW_S) == (0, 0)
     assert await store.queue.recover(NOW_S + 11, NOW_S) == (1, 0)
     assert await store.claim("second", NOW_S + 11) == "a"
-    assert not await store.queue.dialling("a", "first", NOW_S + 11)
+    assert not await store.dispatch.dialling("a", "first", NOW_S + 11)
     assert not await store.queue.release("a", "first", NOW_S + 11, "late")
     assert not await store.queue.fail("a", "first", NOW_S + 11, Refused("x", "late"))
-    assert await store.queue.dialling("a", "second", NOW_S + 11)
+    assert await store.dispatch.dialling("a", "second", NOW_S + 11)
 
 
 async def test_what_was_sent_is_never_in_the_queue_again(store: Store) -> None:
@@ -320,10 +369,10 @@ async def test_cancelled_writes_leave_the_file_to_others(tmp_path: Path) -> None
         other.close()
 
     start = time.perf_counter()
-    await store.queue.claim("a", NOW_S, NOW_S + 1)
+    await store.claim("a")
     whole_s = time.perf_counter() - start
     for turn in range(1, 200):
-        writing = asyncio.create_task(store.queue.claim("a", NOW_S, NOW_S + turn))
+        writing = asyncio.create_task(store.dispatch.take("a", NOW_S, NOW_S + turn, free=1000))
         await asyncio.sleep(whole_s * turn / 200)
         writing.cancel()
         await asyncio.wait({writing})

@@ -56,13 +56,13 @@ class Reply(Definition):
     ``say`` may use ``{variable}``, ``{slot}`` and ``{memory}``; the intent counts only while all of them are known.
     ``expect`` names the state that the dialogue enters; empty = it stays where it is. ``remember`` sets memory.
     ``repeat`` says the last reply again, after ``say``; ``transfer_call`` needs a ``target``, a name of the agent's
-    ``transfer_targets``.
+    ``transfer_targets``; ``do_not_call`` puts the number onto the list of those who are never called, and hangs up.
     """
 
     say: str = ""
     expect: str = ""
     remember: Mapping[str, str] = Field(default_factory=dict)
-    action: Literal["", "repeat", "end_call", "transfer_call"] = ""
+    action: Literal["", "repeat", "end_call", "transfer_call", "do_not_call"] = ""
     target: str = ""
 
 
@@ -106,6 +106,7 @@ class Lines(Definition):
     greeting: str
     fallback: str = "I'm sorry, I lost my train of thought. Could you say that again?"
     goodbye: str = "Goodbye."
+    do_not_call: str = "I understand. We will not call you again. Goodbye."
     no_words: tuple[str, ...] = ("I didn't catch that. Could you say it again?",)
     no_input: tuple[str, ...] = ("Are you still there?", "I can't hear you. Are you there?")
     no_capacity: str = "I'm sorry, all our lines are busy. Please call again in a few minutes."

@@ -374,6 +374,19 @@ class TransferRequested(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DoNotCallRequested(Event):
+    """The person at the other end wants no more calls. ``text`` is how they said it: the evidence."""
+
+    kind: ClassVar[str] = "do_not_call_requested"
+    turn: int
+    attempt: int = 0
+    text: str
+
+    def key(self) -> str:
+        return f"{self.turn}.{self.attempt}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Disconnected(Event):
     """The media socket closed without ``stop``; the call may come back as ``resumed``."""
 
@@ -414,7 +427,7 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         Started, Resumed, Attached, SpeechStarted, BargeIn, Utterance, UtteranceConfirmed, UtteranceWithdrawn,
         Sentence, ReplyEnded, ToolCalled, ToolReturned, Heard, Paused, Continued, Interrupted, Dtmf, Status,
-        HangupRequested, TransferRequested, Disconnected, Ended, ReportDelivered, ReportLost,
+        HangupRequested, TransferRequested, DoNotCallRequested, Disconnected, Ended, ReportDelivered, ReportLost,
     )
 }  # fmt: skip
 

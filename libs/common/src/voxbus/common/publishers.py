@@ -26,6 +26,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "status": ("gateway",),
     "hangup_requested": ("llm",),
     "transfer_requested": ("llm",),
+    "do_not_call_requested": ("llm",),
     "disconnected": ("gateway",),
     "ended": ("gateway", "stt"),
     "report_delivered": ("reporter",),

@@ -5,6 +5,7 @@ call.{sid}.audio.out           core      agent audio
 call.{sid}.audio.replay        request   the caller frames of the current turn, again
 call.{sid}.partial             core      interim transcript, never stored
 call.{sid}.event.{kind}.{key}  CALLS     what was decided; the subject is the idempotency key
+capacity.{worker}              request   how many more jobs a worker could take
 log.{sid}.{kind}.{key}         core      the same event, once it is stored, in stream order
 archive.{sid}                  ARCHIVE   the log of a call that has ended
 $KV.{bucket}.{key}             KV_...    the value of a key
@@ -27,11 +28,19 @@ JOB_FILTERS: dict[str, tuple[str, ...]] = {
     "llm": ("call.*.event.started.>", "call.*.event.utterance.>"),
     "tts": ("call.*.event.sentence.>", "call.*.event.resumed.>"),
     "reporter": ("call.*.event.ended.>",),
-    "scheduler": ("call.*.event.started.>", "call.*.event.status.>", "call.*.event.ended.>"),
+    "scheduler": (
+        "call.*.event.started.>",
+        "call.*.event.status.>",
+        "call.*.event.ended.>",
+        "call.*.event.do_not_call_requested.>",
+    ),
 }
 
 #: Who asks here is answered by every gateway that takes streams.
 GATEWAYS = "gateways"
+
+#: Consumers whose holders say how many more jobs they could take, to whoever asks (``capacity``).
+WORKERS = ("stt", "llm", "tts")
 
 #: What the streams of calls accept, and what they republish once it is stored.
 CALL_EVENTS = "call.*.event.>"
@@ -158,6 +167,11 @@ def peers(consumer: str) -> str:
 def peer(consumer: str, name: str = "*") -> str:
     """Where one of them is asked what it holds."""
     return f"workers.{consumer}.{name}"
+
+
+def capacity(worker: str) -> str:
+    """Every worker of the kind that has not begun to drain answers with the number of jobs it has room for."""
+    return f"capacity.{worker}"
 
 
 def partial(sid: str = "*") -> str:

@@ -18,7 +18,7 @@ from voxbus.common.speech import SpeechCutter, spoken
 from voxbus.llm import metrics
 from voxbus.llm.core_messages import conversation, messages, repeats
 from voxbus.llm.core_policy import after, first_token_s
-from voxbus.llm.core_tools import Hangup, Refused, Transfer, effect
+from voxbus.llm.core_tools import DoNotCall, Hangup, Refused, Transfer, effect
 from voxbus.llm.core_turn import Ask
 from voxbus.llm.limits import Limits, limited
 from voxbus.llm.live import LiveTurn
@@ -95,7 +95,8 @@ class Answering:
             if reply.broken_off:
                 await writer.end("takeover", by)
                 return
-            await self._do(reply.calls, job, ask, agent, live, writer)
+            said = turn.utterance.text if turn.utterance is not None else ""
+            await self._do(reply.calls, job, ask, agent, said, live, writer)
             by = By(by.provider, by.model, reply.usage.input_tokens, reply.usage.output_tokens)
             await writer.end("length" if reply.finish.reason == "length" else "complete", by)
             return
@@ -166,9 +167,19 @@ class Answering:
         )
 
     async def _do(
-        self, calls: list[ToolCall], job: Job, ask: Ask, agent: Agent, live: LiveTurn, writer: ReplyWriter
+        self,
+        calls: list[ToolCall],
+        job: Job,
+        ask: Ask,
+        agent: Agent,
+        said: str,
+        live: LiveTurn,
+        writer: ReplyWriter,
     ) -> None:
-        """The effects, after the words. The first that can be done counts: one call ends only once."""
+        """The effects, after the words. The first that can be done counts: one call ends only once.
+
+        ``said``: what the caller said.
+        """
         done = False
         for index, call in enumerate(calls):
             arguments = dict(call.arguments)
@@ -188,6 +199,11 @@ class Answering:
                     await self._at_least(filler, agent, writer)
                     await writer.tool(index, call.name, arguments, ok=True, result="transfers")
                     await writer.transfer(target)
+                case DoNotCall():
+                    await self._at_least(agent.lines.do_not_call, agent, writer)
+                    await writer.tool(index, call.name, arguments, ok=True, result="never called again")
+                    await writer.do_not_call(said)
+                    await writer.hang_up("do_not_call")
                 case _:
                     assert_never(wanted)
             done = True

@@ -12,6 +12,7 @@ from voxbus.common.agents import Voice
 from voxbus.common.bus import Bus, Condition
 from voxbus.common.errors import ConditionFailed, Conflict
 from voxbus.common.events import (
+    DoNotCallRequested,
     Event,
     HangupRequested,
     ReplyEnded,
@@ -108,6 +109,9 @@ class ReplyWriter:
 
     async def hang_up(self, reason: str) -> None:
         await self._add(HangupRequested(**self._of, reason=reason))
+
+    async def do_not_call(self, text: str) -> None:
+        await self._add(DoNotCallRequested(**self._of, text=text))
 
     async def transfer(self, target: str) -> None:
         await self._add(TransferRequested(**self._of, target=target))

@@ -61,6 +61,14 @@ class Fault:
     reason: str
 
 
+@dataclass(frozen=True)
+class Upload:
+    """What came of a list: how many contacts are new, and the lines that were refused."""
+
+    accepted: int
+    refused: list[Fault]
+
+
 class NotAList(Exception):
     """The upload as a whole cannot be read; the words say why, in one line."""
 

@@ -21,7 +21,15 @@ _DAY_S: Final = 86_400.0
 
 #: What became of a contact. ``unknown`` is never tried again: it may have rung.
 Result = Literal[
-    "completed", "transferred", "voicemail", "no_answer", "busy", "canceled", "failed", "unknown", "do_not_call"
+    "completed",
+    "transferred",
+    "voicemail",
+    "no_answer",
+    "busy",
+    "canceled",
+    "failed",
+    "unknown",
+    "do_not_call",
 ]
 
 
@@ -112,7 +120,7 @@ def after(
         retry = campaign.retry_after(outcome)
         if attempts < retry.attempts:
             return NotBefore(_opens(zones, campaign, house, now_s + retry.after_seconds), "window")
-    return Done(_result(state))
+    return Done(result_of(state))
 
 
 def _opens(zones: tuple[str, ...], campaign: Campaign, house: House, at_s: float) -> float:
@@ -131,10 +139,18 @@ def _retried(state: State) -> Retried | None:
             return None
 
 
-def _result(state: State) -> Result:
+def result_of(state: State) -> Result:
+    """Of a call that has ended, or that nobody knows the end of."""
     match state:
         case (
-            "completed" | "transferred" | "voicemail" | "no_answer" | "busy" | "canceled" | "failed" | "unknown"
+            "completed"
+            | "transferred"
+            | "voicemail"
+            | "no_answer"
+            | "busy"
+            | "canceled"
+            | "failed"
+            | "unknown"
         ):
             return state
         case _:

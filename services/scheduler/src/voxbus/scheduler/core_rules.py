@@ -38,7 +38,9 @@ class Window(_Asked):
 
 class Retry(_Asked):
     after_seconds: int = Field(ge=60, le=30 * 86_400, description="How long until the next call.")
-    attempts: int = Field(ge=1, le=20, description="After so many calls to the contact this outcome is final.")
+    attempts: int = Field(
+        ge=1, le=20, description="After so many calls to the contact this outcome is final."
+    )
 
 
 #: Somebody who is busy is there; somebody who does not answer is not, for a while.

@@ -25,6 +25,9 @@ State = Pending | Outcome
 
 OUTCOMES: Final[frozenset[State]] = frozenset(get_args(Outcome))
 
+#: Nothing more is done about them; what is ``unknown`` may still be told by a late callback.
+FINAL: Final[frozenset[State]] = OUTCOMES | {"unknown"}
+
 #: Bound to a CallSid and going on.
 LIVE: Final[frozenset[State]] = frozenset({"placed", "ringing", "in_progress"})
 
@@ -44,8 +47,9 @@ SOURCES: Final[dict[State, frozenset[State]]] = {
     "ringing": MAYBE | {"placed"},
     "in_progress": MAYBE | {"placed", "ringing"},
     **dict.fromkeys(OUTCOMES, MAYBE | LIVE | OUTCOMES),
-    # Also what never left the queue: it waited too long, or its agent is gone.
+    # Also what never left the queue: it waited too long, its agent is gone, or nobody wants it any more.
     "failed": _WAITING | MAYBE | LIVE | OUTCOMES,
+    "canceled": _WAITING | MAYBE | LIVE | OUTCOMES,
 }
 
 #: A call's status by the carrier's REST API.
@@ -60,6 +64,11 @@ _CARRIER: Final[dict[str, State]] = {
     "canceled": "canceled",
     "failed": "failed",
 }
+
+
+def state_of(column: str) -> State:
+    """What a column of states holds, which is nothing else."""
+    return column  # type: ignore[return-value]
 
 
 def may(current: State, new: State) -> bool:

@@ -81,16 +81,16 @@ def claim(url: URL) -> contextlib.ExitStack:
     return claimed
 
 
-async def migrate(engine: AsyncEngine) -> None:
-    """Brings the schema to the newest version; of several processes at once one does it and the others wait."""
+async def migrate(engine: AsyncEngine, version: str = "head") -> None:
+    """Brings the schema up to ``version``; of several processes at once one does it and the others wait."""
     async with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_upgrade, version)
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, version: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, version)

@@ -7,6 +7,7 @@ the database, and only then the one request. Whoever dies in between leaves a ro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import secrets
 import time
@@ -22,10 +23,11 @@ from voxbus.common.bus import Bus
 from voxbus.common.context import CallContext, encode_context
 from voxbus.common.errors import BusUnavailable
 from voxbus.scheduler import core_carrier as carrier
+from voxbus.scheduler.capacity import Capacity
 from voxbus.scheduler.core_orders import missing
 from voxbus.scheduler.providers import Carrier, Detection, Dial
 from voxbus.scheduler.settings import SchedulerSettings
-from voxbus.scheduler.store import Queue, Tracks
+from voxbus.scheduler.store import Stores
 from voxbus.scheduler.tables import Call
 
 #: Longer than everything before ``dialling`` takes; a dead scheduler's call waits so long for another.
@@ -40,6 +42,9 @@ log = logs.get_logger(__name__)
 
 _DIALS = telemetry.counter("scheduler_dials", "Requests to the carrier for a call, by its answer.", "answer")
 _DIAL_MS = telemetry.histogram_ms("scheduler_dial", "How long the carrier took to answer such a request.")
+_HELD = telemetry.counter(
+    "scheduler_held", "How often nobody could be dialled although somebody waits, by why.", "why"
+)
 _QUEUED = telemetry.gauge(
     "scheduler_queued", "Calls that wait to be dialled, of all schedulers of the database."
 )
@@ -53,15 +58,15 @@ class Dialler:
         self,
         settings: SchedulerSettings,
         bus: Bus,
-        queue: Queue,
-        tracks: Tracks,
+        stores: Stores,
+        capacity: Capacity,
         provider: Carrier,
         on_placed: OnPlaced,
     ) -> None:
         self._settings = settings
         self._bus = bus
-        self._queue = queue
-        self._tracks = tracks
+        self._stores = stores
+        self._capacity = capacity
         self._carrier = provider
         self._on_placed = on_placed
         self._news = asyncio.Event()
@@ -96,27 +101,27 @@ class Dialler:
                 await asyncio.sleep(_LOOK_S)
 
     async def _head(self) -> Call:
-        """The head of the queue, claimed, once it may be dialled."""
+        """Whoever is next, claimed, once a telephone may ring."""
+        stores, settings = self._stores, self._settings
         while True:
             self._news.clear()
             now_s = time.time()
-            await self._queue.expire(now_s - self._settings.queue_max_s, now_s)
-            wait_s = _LOOK_S
-            waiting = await self._queue.waiting()
-            _QUEUED.set(waiting)
-            if waiting:
-                wait_s = await self._queue.take_slot(now_s, 1 / self._settings.calls_per_second)
-                if wait_s == 0:
-                    call = await self._queue.claim(secrets.token_hex(16), now_s, now_s + CLAIM_S)
-                    if call is not None:
-                        return call
+            await stores.queue.expire(now_s - settings.queue_max_s, now_s)
+            for campaign, reason in await stores.contacts.settle(now_s):
+                log.error("campaign paused", campaign=campaign, reason=reason)
+            _QUEUED.set(await stores.queue.waiting())
+            if await stores.dispatch.due(now_s):
+                free = await self._capacity.free()
+                now_s = time.time()
+                taken = await stores.dispatch.take(secrets.token_hex(16), now_s, now_s + CLAIM_S, free)
+                if isinstance(taken, Call):
+                    return taken
+                _HELD.labels(taken.why).inc()
                 # Told that there is more to do, we would still have to wait for our turn.
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(taken.seconds)
                 continue
-            try:
-                await asyncio.wait_for(self._news.wait(), wait_s)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), _LOOK_S)
 
     async def _dial(self, call: Call) -> None:
         try:
@@ -124,23 +129,28 @@ class Dialler:
         except BusUnavailable as error:
             log.warning("not dialled: the bus does not answer", session=call.id, error=error)
             now_s = time.time()
-            await self._queue.rest(now_s + _LOOK_S)
-            await self._queue.release(call.id, call.claim, now_s, "the bus did not answer")
+            await self._stores.dispatch.rest(now_s + _LOOK_S)
+            await self._stores.queue.release(call.id, call.claim, now_s, "the bus did not answer")
         except Exception:  # the row says how far it came, and the sweeper goes on from there
             log.exception("dialling failed", session=call.id)
 
     async def _place(self, call: Call) -> None:
         agent = await self._agent_of(call)
         if isinstance(agent, carrier.Refused):
-            await self._queue.fail(call.id, call.claim, time.time(), agent)
+            await self._stores.queue.fail(call.id, call.claim, time.time(), agent)
             return
         # Before the dialling: the webhook may come before the answer to our request does.
         context = CallContext(
             session=call.id, agent=call.agent, direction="outbound", variables=call.variables
         )
         await self._bus.contexts.put(subjects.context_of_session(call.id), encode_context(context))
-        if not await self._queue.dialling(call.id, call.claim, time.time()):
-            log.warning("not dialled: the claim ran out", session=call.id)
+        may = await self._stores.dispatch.dialling(call.id, call.claim, time.time())
+        if isinstance(may, carrier.Refused):
+            log.info("not dialled", session=call.id, code=may.code)
+            await self._stores.queue.fail(call.id, call.claim, time.time(), may)
+            return
+        if not may:
+            log.warning("not dialled: the claim ran out, or the call was canceled", session=call.id)
             return
         start = time.perf_counter()
         answer = await self._carrier.create(self._order(call, agent))
@@ -180,19 +190,19 @@ class Dialler:
         match answer:
             case carrier.Placed(call_sid):
                 log.info("placed", session=call.id, call_sid=call_sid)
-                if await self._tracks.bind(call.id, call_sid, "create", now_s):
+                if await self._stores.tracks.bind(call.id, call_sid, "create", now_s):
                     await self._on_placed(call.id, call_sid)
                 else:
                     log.error("the session belongs to another call", session=call.id, call_sid=call_sid)
             case carrier.Refused():
                 log.warning("refused by the carrier", session=call.id, code=answer.code)
-                await self._queue.fail(call.id, call.claim, now_s, answer)
+                await self._stores.queue.fail(call.id, call.claim, now_s, answer)
             case carrier.TooMany():
                 tries = call.tries + 1
                 rest_s = carrier.backoff_s(tries, random.random())
                 log.warning("too many requests", session=call.id, tries=tries, rest_s=rest_s)
                 if rest_s is None:
-                    await self._queue.fail(call.id, call.claim, now_s, carrier.TOO_MANY)
+                    await self._stores.queue.fail(call.id, call.claim, now_s, carrier.TOO_MANY)
                 else:
                     await self._once_more(call, rest_s, "the carrier said: too many requests")
             case carrier.NotSent(why):
@@ -201,12 +211,12 @@ class Dialler:
                 await self._once_more(call, rest_s, f"the carrier could not be reached: {why}")
             case carrier.Unclear(why):
                 log.error("nobody knows whether it was dialled", session=call.id, why=why)
-                await self._queue.unconfirmed(call.id, now_s, why)
+                await self._stores.queue.unconfirmed(call.id, now_s, why)
             case _:
                 assert_never(answer)
 
     async def _once_more(self, call: Call, rest_s: float, why: str) -> None:
         # The rest first: else another scheduler would take the call in between.
         now_s = time.time()
-        await self._queue.rest(now_s + rest_s)
-        await self._queue.again(call.id, call.claim, now_s, why)
+        await self._stores.dispatch.rest(now_s + rest_s)
+        await self._stores.queue.again(call.id, call.claim, now_s, why)

@@ -1,4 +1,4 @@
-"""An order comes in: checked, and queued once."""
+"""An order comes in: checked, and queued once. Or somebody wants its end."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from voxbus.common import logs
-from voxbus.common.agents import Agent
-from voxbus.common.bus import Bus
-from voxbus.scheduler.core_orders import Order, missing
+from voxbus.scheduler.agents import Agents
+from voxbus.scheduler.core_carrier import DO_NOT_CALL
+from voxbus.scheduler.core_orders import Order
 from voxbus.scheduler.dialler import Dialler
 from voxbus.scheduler.errors import Refused
-from voxbus.scheduler.requests import wrong_fields
+from voxbus.scheduler.providers import CarrierUnavailable
+from voxbus.scheduler.requests import check_key, wrong_fields
 from voxbus.scheduler.settings import SchedulerSettings
-from voxbus.scheduler.store import Book, KeyReused
+from voxbus.scheduler.settle import Settler
+from voxbus.scheduler.store import KeyReused, Stores
+from voxbus.scheduler.store.book import Record
 from voxbus.scheduler.tables import Call
-
-_MAX_KEY = 255
 
 log = logs.get_logger(__name__)
 
@@ -27,9 +28,10 @@ log = logs.get_logger(__name__)
 @dataclass(frozen=True)
 class Orders:
     settings: SchedulerSettings
-    bus: Bus
-    book: Book
+    agents: Agents
+    stores: Stores
     dialler: Dialler | None
+    settler: Settler
 
     async def take(self, body: bytes, key: str | None) -> tuple[Call, bool]:
         """The call, and whether it is a new one. ``key``: the idempotency key, or None.
@@ -39,13 +41,14 @@ class Orders:
         if self.dialler is None:
             missing_variables = self.settings.missing_for_calls()
             raise Refused(503, "not_configured", f"no call can be placed: set {missing_variables}")
-        if key is not None and not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
-            raise Refused(422, "bad_idempotency_key", f"Idempotency-Key: 1 to {_MAX_KEY} ASCII characters")
+        check_key(key)
         try:
             order = Order.model_validate_json(body)
         except ValidationError as error:
             raise Refused(422, "bad_order", wrong_fields(error)) from None
-        await self._check_agent(order)
+        await self.agents.check(order.agent, order.variables)
+        if await self.stores.refusals.get(order.to) is not None:
+            raise Refused(403, DO_NOT_CALL.code, DO_NOT_CALL.words)
         # The id is the session id, too: it is in the webhook's URL, and knowing it proves whose call it is.
         call, new = await self._queue(order, key, secrets.token_urlsafe(24))
         if new:
@@ -55,7 +58,7 @@ class Orders:
 
     async def _queue(self, order: Order, key: str | None, call_id: str) -> tuple[Call, bool]:
         try:
-            return await self.book.order(
+            return await self.stores.book.order(
                 order,
                 call_id=call_id,
                 key=key,
@@ -65,14 +68,24 @@ class Orders:
         except KeyReused:
             raise Refused(409, "key_reused", "this Idempotency-Key belongs to another order") from None
 
-    async def _check_agent(self, order: Order) -> None:
-        definition = await self.bus.agents.get(order.agent)
-        if definition is None:
-            known = ", ".join(sorted(await self.bus.agents.keys())) or "none; is a gateway running?"
-            raise Refused(422, "unknown_agent", f"no agent has this name; known: {known}")
-        try:
-            words = missing(Agent.model_validate_json(definition), order.variables)
-        except ValidationError:
-            raise Refused(422, "broken_agent", "this agent's definition cannot be read") from None
-        if words:
-            raise Refused(422, "missing_variable", words)
+    async def record(self, id_or_sid: str) -> Record:
+        """Raises Refused."""
+        record = await self.stores.book.record(id_or_sid)
+        if record is None:
+            raise Refused(404, "unknown_call", "no call has this id or call sid")
+        return record
+
+    async def cancel(self, id_or_sid: str) -> Call:
+        """The call as it is now: what has left is hung up once its CallSid is known. Raises Refused."""
+        call = (await self.record(id_or_sid)).call
+        done = await self.stores.tracks.cancel(call.id, time.time())
+        if done == "over":
+            raise Refused(409, "call_is_over", "this call has ended already")
+        log.info("canceled on request", session=call.id, how=done)
+        call = (await self.record(call.id)).call
+        if done == "hanging_up" and call.call_sid is not None:
+            try:
+                await self.settler.hang_up(call)
+            except CarrierUnavailable as error:
+                log.warning("hung up later: the carrier does not answer", session=call.id, why=str(error))
+        return call

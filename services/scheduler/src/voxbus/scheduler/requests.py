@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hmac
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.requests import ClientDisconnect
 
 from voxbus.scheduler.errors import Refused
 
+_MAX_KEY: Final = 255
 MAX_ORDER_BYTES: Final = 65_536
+MAX_LIST_BYTES: Final = 16 * 2**20
 MAX_REPORT_BYTES: Final = 1_000_000 - 1  # under 1 MB
 
 
@@ -25,6 +27,12 @@ def check_bearer(request: Request, secret: SecretStr | None) -> None:
         given.strip().encode("utf-8", "replace"), wanted
     ):
         raise Refused(401, "unauthorized", "the header Authorization must be: Bearer SCHEDULER_SECRET")
+
+
+def check_key(key: str | None) -> None:
+    """Raises Refused for what is no idempotency key; None = none was given."""
+    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
+        raise Refused(422, "bad_idempotency_key", f"Idempotency-Key: 1 to {_MAX_KEY} ASCII characters")
 
 
 async def body_of(request: Request, limit_bytes: int) -> bytes:
@@ -48,3 +56,41 @@ def wrong_fields(error: ValidationError) -> str:
         for fault in faults
     )
     return "; ".join(line.splitlines()[0] for line in lines)
+
+
+def is_csv(request: Request) -> bool:
+    """By the Content-Type. Raises Refused for what is neither CSV nor JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("text/csv", "application/json"):
+        raise Refused(415, "unsupported_media_type", "Content-Type: text/csv or application/json")
+    return kind == "text/csv"
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """For the OpenAPI document: routes read their bodies themselves, so that a long one is refused while it comes."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(model)}}}}
+
+
+def list_body(model: type[BaseModel]) -> dict[str, Any]:
+    body = json_body(model)
+    body["requestBody"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+    return body
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    """With what it refers to inside, because nothing of it is among the document's components."""
+    schema = model.model_json_schema(ref_template="{model}")
+    definitions = schema.pop("$defs", {})
+
+    def inline(part: Any) -> Any:
+        match part:
+            case {"$ref": str(name), **rest}:
+                return inline(definitions[name] | rest)
+            case dict():
+                return {key: inline(value) for key, value in part.items()}
+            case list():
+                return [inline(value) for value in part]
+        return part
+
+    inlined: dict[str, Any] = inline(schema)
+    return inlined

@@ -8,17 +8,22 @@ import contextlib
 from voxbus.common import run
 from voxbus.common.bus import Bus, Job, JobRunner
 from voxbus.common.logs import get_logger
-from voxbus.common.web import Limits, WebServer
+from voxbus.common.web import Limits as WebLimits
+from voxbus.common.web import WebServer
 from voxbus.scheduler import database
-from voxbus.scheduler.api import REFUSED, make_app
+from voxbus.scheduler.agents import Agents
+from voxbus.scheduler.api import REFUSED, Parts, make_app
+from voxbus.scheduler.campaigns import Campaigns
+from voxbus.scheduler.capacity import Capacity
 from voxbus.scheduler.dialler import Dialler
 from voxbus.scheduler.orders import Orders
 from voxbus.scheduler.providers import Carrier
 from voxbus.scheduler.providers.twilio import TwilioCarrier
+from voxbus.scheduler.refusals import DoNotCallList
 from voxbus.scheduler.reports import Reports
 from voxbus.scheduler.settings import SchedulerSettings
 from voxbus.scheduler.settle import Settler
-from voxbus.scheduler.store import Book, Queue, Tracks
+from voxbus.scheduler.store import Limits, Stores
 
 _EVENTS_AT_ONCE = 16
 
@@ -38,9 +43,14 @@ class Scheduler:
         self._bus = bus
         self._claimed = claimed
         self._engine = database.connect(settings.database)
-        self._book = Book(self._engine)
-        self._queue = Queue(self._engine, settings.twilio_account_sid or "none")
-        self._tracks = Tracks(self._engine)
+        limits = Limits(
+            interval_s=1 / settings.calls_per_second,
+            most=settings.calls_in_air,
+            over_s=settings.ring_timeout_s + settings.call_limit_s,
+        )
+        account = settings.twilio_account_sid or "none"
+        self._stores = Stores.of(self._engine, account, settings.house, limits)
+        self._capacity = Capacity(bus)
         self._carrier: Carrier | None = None
         self._dialler: Dialler | None = None
         self._runner: JobRunner | None = None
@@ -51,7 +61,7 @@ class Scheduler:
     async def start(self) -> None:
         settings = self._settings
         await database.migrate(self._engine)
-        await self._queue.open()
+        await self._stores.queue.open()
         missing = settings.missing_for_calls()
         if missing:
             log.warning("no call can be placed", not_set=missing)
@@ -62,7 +72,7 @@ class Scheduler:
                 base_url=settings.twilio_api_url,
                 timeout_s=settings.carrier_timeout_s,
             )
-        settler = Settler(settings, self._bus, self._queue, self._tracks, self._carrier)
+        settler = Settler(settings, self._bus, self._stores, self._carrier)
         self._runner = JobRunner(
             self._bus, "scheduler", settler.handle, capacity=_EVENTS_AT_ONCE, on_failure=_on_failure
         )
@@ -70,19 +80,22 @@ class Scheduler:
         self._loops.append(run.background(settler.sweep(), name="sweep"))
         if self._carrier is not None:
             self._dialler = Dialler(
-                settings, self._bus, self._queue, self._tracks, self._carrier, settler.placed
+                settings, self._bus, self._stores, self._capacity, self._carrier, settler.placed
             )
             self._loops.append(run.background(self._dialler.run(), name="dial"))
-        await self._listen()
+        await self._listen(settler)
 
-    async def _listen(self) -> None:
-        settings = self._settings
-        app = make_app(
-            Orders(settings, self._bus, self._book, self._dialler),
-            Reports(settings, self._book),
-            self.not_ready,
+    async def _listen(self, settler: Settler) -> None:
+        settings, stores = self._settings, self._stores
+        agents = Agents(self._bus)
+        parts = Parts(
+            Orders(settings, agents, stores, self._dialler, settler),
+            Campaigns(settings, agents, stores, self._dialler),
+            DoNotCallList(stores.refusals),
+            Reports(settings, stores.book),
         )
-        limits = Limits(
+        app = make_app(settings, parts, self.not_ready)
+        limits = WebLimits(
             settings.max_connections, request_s=settings.request_seconds, unread_s=settings.request_seconds
         )
         server = self._server = WebServer(app, limits, lambda code: REFUSED.labels(code).inc())

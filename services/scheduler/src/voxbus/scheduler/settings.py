@@ -8,6 +8,8 @@ from sqlalchemy.engine import URL
 from voxbus.common import web
 from voxbus.common.errors import SettingsError
 from voxbus.common.signing import secrets_of
+from voxbus.scheduler.core_rules import House
+from voxbus.scheduler.core_window import span
 from voxbus.scheduler.database import url_of
 
 
@@ -65,6 +67,22 @@ class SchedulerSettings(web.WebSettings):
         le=100,
         description="The account's pace. Faster, Twilio would queue calls for hours.",
     )
+    calls_in_air: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="How many calls that we placed may go on at once, of all campaigns.",
+    )
+    quiet_hours: str = Field(
+        default="21:00-08:00",
+        description="When no campaign rings anybody, `HH:MM-HH:MM` on the callee's clock; empty = never.",
+    )
+    attempts_per_day: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="How often campaigns may ring a number in a day of its own, all together.",
+    )
     dials_at_once: int = Field(
         default=8, ge=1, le=100, description="Requests to the carrier that may wait for their answer at once."
     )
@@ -101,6 +119,16 @@ class SchedulerSettings(web.WebSettings):
     def _a_database(cls, value: SecretStr) -> SecretStr:
         url_of(value.get_secret_value())
         return value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        span(value)
+        return value
+
+    @property
+    def house(self) -> House:
+        return House(quiet=span(self.quiet_hours), attempts_per_day=self.attempts_per_day)
 
     @property
     def database(self) -> URL:

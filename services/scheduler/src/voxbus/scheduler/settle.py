@@ -15,13 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from voxbus.common import logs, telemetry
 from voxbus.common.bus import Bus, Job
 from voxbus.common.errors import BusUnavailable, LogIncomplete, VoxbusError
-from voxbus.common.events import Started, Stored
+from voxbus.common.events import DoNotCallRequested, Started, Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.scheduler import core_carrier
+from voxbus.scheduler.core_numbers import is_e164
 from voxbus.scheduler.core_states import OUTCOMES, from_carrier, from_log, reason_of
 from voxbus.scheduler.providers import Carrier, CarrierUnavailable
 from voxbus.scheduler.settings import SchedulerSettings
-from voxbus.scheduler.store import Queue, Tracks
+from voxbus.scheduler.store import Refusal, Stores
 from voxbus.scheduler.tables import Call
 
 _RETRY_S: Final = 2.0
@@ -40,22 +41,26 @@ _OUTCOMES = telemetry.counter(
 
 class Settler:
     def __init__(
-        self, settings: SchedulerSettings, bus: Bus, queue: Queue, tracks: Tracks, carrier: Carrier | None
+        self, settings: SchedulerSettings, bus: Bus, stores: Stores, carrier: Carrier | None
     ) -> None:
         self._settings = settings
         self._bus = bus
-        self._queue = queue
-        self._tracks = tracks
+        self._queue = stores.queue
+        self._tracks = stores.tracks
+        self._refusals = stores.refusals
         self._carrier = carrier
 
     async def handle(self, job: Job) -> None:
-        """A job of the consumer ``scheduler``: started, status or ended of any call."""
+        """A job of the consumer ``scheduler``: started, status or ended of any call, or a wish not to be called."""
         event = job.event
         if isinstance(event, Started) and event.direction == "inbound":
             return
         job.progress(_MARGIN_S)
         try:
-            await self.settle(event.call, through=job.stored.sequence)
+            if isinstance(event, DoNotCallRequested):
+                await self._refuse(job.stored, event)
+            else:
+                await self.settle(event.call, through=job.stored.sequence)
         except VoxbusError as error:
             log.warning("an event comes back", call_sid=event.call, kind=event.kind, error=error)
             await job.hand_over(_RETRY_S)
@@ -92,6 +97,18 @@ class Settler:
             _count(new)
         return True
 
+    async def _refuse(self, stored: Stored, event: DoNotCallRequested) -> None:
+        """The person at the other end is never called again, by whatever number we know them."""
+        started = fold(await self._read(event.call, stored.sequence)).started
+        number = ""
+        if started is not None:
+            number = started.to_number if started.direction == "outbound" else started.from_number
+        if not is_e164(number):
+            log.warning("nobody knows whose wish it is not to be called", call_sid=event.call)
+            return
+        await self._refusals.add([Refusal(number, "call", event.text, stored.time_s, event.call)])
+        log.info("onto the do-not-call list", call_sid=event.call)
+
     async def _read(self, call_sid: str, through: int) -> list[Stored]:
         events = await self._bus.read_log(call_sid)
         if through and not any(stored.sequence >= through for stored in events):
@@ -119,6 +136,8 @@ class Settler:
                     await self._find_out(call)
                 for call in await self._tracks.silent(time.time() - SILENT_S):
                     await self._ask_about(call)
+                for call in await self._tracks.to_hang_up():
+                    await self.hang_up(call)
             except (VoxbusError, CarrierUnavailable) as error:
                 log.warning("sweeping goes on later", error=error)
             except (SQLAlchemyError, OSError) as error:
@@ -154,6 +173,14 @@ class Settler:
             return None
         taken = await self._tracks.taken(call.to_number)
         return core_carrier.match(listed, taken, call.dialled_at_s, await self._tracks.rivals(call))
+
+    async def hang_up(self, call: Call) -> None:
+        """Somebody asked for its end. Once the carrier was told, the log tells the rest."""
+        if self._carrier is None or call.call_sid is None:
+            return
+        if await self._carrier.hang_up(call.call_sid):
+            log.info("hung up", session=call.id, call_sid=call.call_sid)
+        await self._tracks.hung_up(call.id)
 
     async def _ask_about(self, call: Call) -> None:
         """A live call that is silent: its events may have passed while nobody listened, or never been sent."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
 import nats
 from nats.aio.client import Client
@@ -167,6 +168,17 @@ class Bus:
         except (nats.errors.Error, AnswerLost, TimeoutError):
             return None
         return None if message.headers and "Status" in message.headers else bytes(message.data)
+
+    async def ask_all(self, subject: str, request: bytes, timeout_s: float) -> AsyncGenerator[bytes, None]:
+        """The answers of all who answer on ``subject``, until none has come for ``timeout_s``. Nobody: none."""
+        try:
+            async with aclosing(self.requests.ask_many(subject, request, timeout_s)) as answers:
+                async for message in answers:
+                    if message.headers and "Status" in message.headers:
+                        return
+                    yield bytes(message.data)
+        except (nats.errors.Error, AnswerLost, TimeoutError):
+            return
 
     async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
         """``handler(request)`` is the answer to each request on ``subject``; None = none."""

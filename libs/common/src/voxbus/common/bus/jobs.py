@@ -105,10 +105,17 @@ class JobRunner:
         self._inbox = self._client.new_inbox()
         self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
         self._bus.on_reconnected(self._pull_again)
+        if self._consumer in subjects.WORKERS:
+            await self._bus.answer(subjects.capacity(self._consumer), self._room)
         self._loops = [
             asyncio.create_task(self._pull(), name=f"pull {self._consumer}"),
             asyncio.create_task(self._heartbeat(), name=f"heartbeat {self._consumer}"),
         ]
+
+    def _room(self, _request: bytes) -> bytes | None:
+        if self.draining.is_set():
+            return None
+        return b"%d" % max(0, self.capacity - len(self.jobs))
 
     async def run(self) -> None:
         """Starts, and returns once drain() is through."""

@@ -55,6 +55,7 @@ LINKS: Final = (
     Link(s.peers("stt"), "stt", ("stt",)),
     Link(s.peer("stt"), "stt", ("stt",), "question"),
     Link(s.partial(), "stt", ("gateway",)),
+    *(Link(s.capacity(worker), "scheduler", (worker,), "question with many answers") for worker in s.WORKERS),
 )
 
 

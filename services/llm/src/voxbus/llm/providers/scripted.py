@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator
 
 from voxbus.llm.core_dialogue import answer
-from voxbus.llm.core_tools import END_CALL, TRANSFER_CALL
+from voxbus.llm.core_tools import DO_NOT_CALL, END_CALL, TRANSFER_CALL
 from voxbus.llm.providers.base import Delta, Finish, Request, Text, ToolCall
 
 
@@ -33,6 +33,8 @@ class Scripted:
         match given.reply.action:
             case "end_call":
                 yield ToolCall(END_CALL, {})
+            case "do_not_call":
+                yield ToolCall(DO_NOT_CALL, {})
             case "transfer_call":
                 yield ToolCall(TRANSFER_CALL, {"target": given.reply.target})
         yield Finish("stop")

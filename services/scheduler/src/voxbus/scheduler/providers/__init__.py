@@ -43,4 +43,7 @@ class Carrier(Protocol):
     async def call(self, call_sid: str) -> Listed | None:
         """None when the carrier knows no such call. Raises CarrierUnavailable."""
 
+    async def hang_up(self, call_sid: str) -> bool:
+        """Ends a call, ringing or answered. False when it is over already. Raises CarrierUnavailable."""
+
     async def close(self) -> None: ...

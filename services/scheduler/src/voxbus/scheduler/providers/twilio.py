@@ -89,6 +89,19 @@ class TwilioCarrier:
         except (TimeoutError, ClientError, TwilioException, ValueError) as error:
             raise CarrierUnavailable(type(error).__name__) from error
 
+    async def hang_up(self, call_sid: str) -> bool:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                # `canceled` would leave alone a call that is answered in this moment.
+                await self._client.calls(call_sid).update_async(status="completed")
+        except TwilioRestException as error:
+            if 400 <= error.status < 500 and error.status not in (401, 403, 408, 429):
+                return False
+            raise CarrierUnavailable(f"HTTP {error.status}") from error
+        except (TimeoutError, ClientError, TwilioException, ValueError) as error:
+            raise CarrierUnavailable(type(error).__name__) from error
+        return True
+
     async def close(self) -> None:
         await self._http.close()
 

@@ -1,14 +1,14 @@
-"""The queue: which call is dialled next, by whom, and that nobody dials it twice."""
+"""Calls that wait, that are claimed, and that are on their way to the carrier: who may move them, and where to."""
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from voxbus.scheduler.core_carrier import EXPIRED, Refused
 from voxbus.scheduler.core_states import MAYBE
-from voxbus.scheduler.store.steps import changed, enter
+from voxbus.scheduler.store.steps import enter
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call, Pace
 
@@ -37,54 +37,17 @@ class Queue:
                 or 0
             )
 
-    async def take_slot(self, now_s: float, interval_s: float) -> float:
-        """0 when one call may be dialled now; else how long until it is worth asking again (s)."""
-        statement = (
-            update(Pace)
-            .where(Pace.account == self._account, Pace.next_at_s <= now_s)
-            .values(next_at_s=now_s + interval_s)
-        )
-        async with self._session.begin() as session:
-            if await changed(session, statement):
-                return 0.0
-            next_at_s = await session.scalar(select(Pace.next_at_s).where(Pace.account == self._account))
-        return max(0.01, (next_at_s or now_s) - now_s)
-
-    async def rest(self, until_s: float) -> None:
-        """Nobody dials before ``until_s``. The queue keeps its order: the call that was refused is its head still."""
-        statement = (
-            update(Pace)
-            .where(Pace.account == self._account, Pace.next_at_s < until_s)
-            .values(next_at_s=until_s)
-        )
-        async with self._session.begin() as session:
-            await session.execute(statement)
-
-    async def claim(self, claim: str, now_s: float, until_s: float) -> Call | None:
-        """The head of the queue. None when there is none, or another scheduler took it."""
-        head = select(func.min(Call.position)).where(Call.state == "queued").scalar_subquery()
-        async with self._session.begin() as session:
-            call_id = await session.scalar(select(Call.id).where(Call.position == head))
-            if call_id is None:
-                return None
-            if not await enter(session, call_id, "claimed", now_s, claim=claim, claim_until_s=until_s):
-                return None
-            return await session.scalar(select(Call).where(Call.id == call_id))
-
     async def release(self, call_id: str, claim: str, now_s: float, why: str) -> bool:
         """Back to its old place: it was not dialled."""
         async with self._session.begin() as session:
             return await enter(session, call_id, "queued", now_s, Call.claim == claim, detail=why, claim="")
 
-    async def dialling(self, call_id: str, claim: str, now_s: float) -> bool:
-        """Only after True may the request leave; nobody else will ever send it."""
-        still_ours = (Call.claim == claim, Call.claim_until_s > now_s)
-        async with self._session.begin() as session:
-            return await enter(session, call_id, "dialling", now_s, *still_ours, dialled_at_s=now_s)
-
     async def again(self, call_id: str, claim: str, now_s: float, why: str) -> bool:
-        """Back to its old place, by the carrier's word that it made no call."""
+        """Back to its old place, by the carrier's word that it made no call; or over, if somebody canceled it."""
         async with self._session.begin() as session:
+            held = (Call.claim == claim, Call.hang_up.is_(True))
+            if await enter(session, call_id, "canceled", now_s, *held, detail="on request", dialled_at_s=0.0):
+                return True
             return await enter(
                 session,
                 call_id,
@@ -94,6 +57,7 @@ class Queue:
                 detail=why,
                 claim="",
                 tries=Call.tries + 1,
+                dialled_at_s=0.0,
             )
 
     async def fail(self, call_id: str, claim: str, now_s: float, why: Refused) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from voxbus.scheduler.core_states import SOURCES, State
-from voxbus.scheduler.tables import Call, Change
+from voxbus.scheduler.core_states import FINAL, SOURCES, State
+from voxbus.scheduler.tables import Base, Call, Change, Contact
 
 
 async def enter(
@@ -32,7 +34,30 @@ async def enter(
     if await changed(session, statement) == 0:
         return False
     session.add(Change(call_id=call_id, at_s=now_s, state=new, detail=detail))
+    if new in FINAL:
+        await tell_contacts(session, call_id)
     return True
+
+
+async def tell_contacts(session: AsyncSession, *call_ids: str) -> None:
+    """A call has ended, or ended otherwise than it seemed: what follows from it is to be decided."""
+    if call_ids:
+        statement = update(Contact).where(Contact.call_id.in_(call_ids)).values(news=True)
+        await session.execute(statement.execution_options(synchronize_session=False))
+
+
+async def insert_new(
+    session: AsyncSession, rows: Sequence[Base], key: InstrumentedAttribute[str]
+) -> set[str]:
+    """Inserts those that collide with nothing that is there. Returns the ``key`` of each that is new."""
+    if not rows:
+        return set()
+    postgres = session.get_bind().dialect.name == "postgresql"
+    insert = postgresql.insert if postgres else sqlite.insert
+    names = [column.key for column in key.table.columns if column.key in vars(rows[0])]
+    values = [{name: getattr(row, name) for name in names} for row in rows]
+    statement = insert(key.table).values(values).on_conflict_do_nothing().returning(key)
+    return set(await session.scalars(statement))
 
 
 async def changed(session: AsyncSession, statement: Any) -> int:

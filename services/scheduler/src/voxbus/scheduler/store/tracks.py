@@ -7,8 +7,8 @@ from typing import Literal
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from voxbus.scheduler.core_states import LIVE, MAYBE, State, may
-from voxbus.scheduler.store.steps import changed, enter
+from voxbus.scheduler.core_states import LIVE, MAYBE, State, may, state_of
+from voxbus.scheduler.store.steps import changed, enter, tell_contacts
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call
 
@@ -35,11 +35,14 @@ class Tracks:
         if by != "list":
             # What was told by elimination gives way to what was said: here, and where this sid was bound wrongly.
             free = or_(free, Call.bound_by == "list")
+            wrong = (Call.call_sid == call_sid, Call.id != call_id, Call.bound_by == "list")
+            lost = (await session.scalars(select(Call.id).where(*wrong))).all()
             await session.execute(
                 update(Call)
-                .where(Call.call_sid == call_sid, Call.id != call_id, Call.bound_by == "list")
+                .where(*wrong)
                 .values(call_sid=None, bound_by="", state="unknown", log_sequence=0, updated_at_s=now_s)
             )
+            await tell_contacts(session, *lost)
         statement = (
             update(Call)
             .where(Call.id == call_id, free)
@@ -79,7 +82,7 @@ class Tracks:
             call.checked_at_s = now_s
             await session.flush()
             # A conversation is over when the log says so, or the carrier.
-            return may(_state(call), new) and await enter(
+            return may(state_of(call.state), new) and await enter(
                 session, call_id, new, now_s, detail="the carrier's records say so"
             )
 
@@ -136,6 +139,22 @@ class Tracks:
                 )
             )
 
+    async def cancel(self, call_id: str, now_s: float) -> Literal["canceled", "hanging_up", "over"]:
+        """Somebody wants the end of this call: at once where nothing has left, else as soon as its CallSid is known."""
+        waiting = ("queued", "claimed")
+        async with self._session.begin() as session:
+            if await enter(session, call_id, "canceled", now_s, Call.state.in_(waiting), detail="on request"):
+                return "canceled"
+            going = update(Call).where(Call.id == call_id, Call.state.in_(LIVE | MAYBE)).values(hang_up=True)
+            return "hanging_up" if await changed(session, going) else "over"
 
-def _state(call: Call) -> State:
-    return call.state  # type: ignore[return-value]  # the column holds nothing else
+    async def to_hang_up(self, limit: int = 20) -> list[Call]:
+        query = (
+            select(Call).where(Call.hang_up, Call.state.in_(LIVE), Call.call_sid.is_not(None)).limit(limit)
+        )
+        async with self._session() as session:
+            return list(await session.scalars(query))
+
+    async def hung_up(self, call_id: str) -> None:
+        async with self._session.begin() as session:
+            await session.execute(update(Call).where(Call.id == call_id).values(hang_up=False))
