@@ -83,7 +83,6 @@ class Call:
     async def attach(self, worker: str, nonce: str) -> None:
         """Takes the call: from here on our events count and those of a holder before us do not."""
         self._holder = await self._bus.append(ev.Attached(call=self.sid, worker=worker, nonce=nonce))
-        self._answering = await self._bus.answer(subjects.holder(self.sid), self._say_that_we_hold)
         listener = Listener(self._on_partial, self._on_end_of_turn, self._lost, on_provider=self._on_provider)
         self._hearing = self._recognizer.attend(self._agent, self._rules.eot_threshold, listener)
         self._taker = TurnTaker(self.sid, self._holder, self._rules, self._state)
@@ -93,7 +92,8 @@ class Call:
         ]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
-        await self._incoming.start()
+        answering = self._bus.answer(subjects.holder(self.sid), self._say_that_we_hold)
+        self._answering, _ = await asyncio.gather(answering, self._incoming.start())
 
     def _say_that_we_hold(self, _question: bytes) -> bytes:
         """To a worker that was given our job: it leaves the call to us, unless we gave it away."""

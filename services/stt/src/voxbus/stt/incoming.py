@@ -50,8 +50,9 @@ class Incoming:
     async def start(self) -> None:
         """Returns when everything that the gateway kept was put."""
         self._waiting = []
-        self._subscription = await self._bus.audio.subscribe(subjects.audio_in(self._sid), self._on_frame)
-        await self._ask()
+        subscribing = self._bus.audio.subscribe(subjects.audio_in(self._sid), self._on_frame)
+        # The question is written behind the subscription, into the same connection: no frame falls between the two.
+        self._subscription, _ = await asyncio.gather(subscribing, self._ask())
 
     async def close(self) -> None:
         if self._subscription is not None:
