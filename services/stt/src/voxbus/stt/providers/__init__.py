@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from voxbus.common.providers.names import chosen, needed
-from voxbus.stt.recognizer import Recognizer
-from voxbus.stt.settings import SttSettings
+
+if TYPE_CHECKING:  # recognition processes come through here, and need none of it
+    from voxbus.stt.recognizer import Recognizer
+    from voxbus.stt.settings import SttSettings
 
 
 def _pocketsphinx(settings: SttSettings, _model: str) -> Recognizer:
