@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import assert_never
 
-from voxbus.common.bus import Bus, Follower, Job, JobRunner
+from voxbus.common.bus import Bus, Follower, Job, JobRunner, Peers
 from voxbus.common.events import Event, Started, Stored, Utterance
 from voxbus.common.fold import CallState, fold
 from voxbus.common.logs import get_logger
@@ -40,15 +40,18 @@ class LlmService:
         self._runner = JobRunner(
             bus, "llm", self._handle, capacity=settings.llm_turns, on_failure=self._failed
         )
+        self._peers = Peers(bus, "llm", self._runner.leases)
         metrics.IN_WORK.set_function(lambda: len(self._live))
 
     async def start(self) -> None:
         log.info("providers", providers=",".join(self._providers.chain), why=self._settings.why)
         self._follower = await self._bus.follow(self._live.hear, KINDS)
+        await self._peers.start()
         await self._runner.start()
 
     async def drain(self) -> None:
         """Replies that are being made are finished: they take less time than a drain has."""
+        await self._peers.leave()
         await self._runner.drain(self._settings.drain_seconds)
         if self._follower is not None:
             await self._follower.close()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final
 
-from voxbus.common.bus import Bus, Follower, Job, JobRunner
+from voxbus.common.bus import Bus, Follower, Job, JobRunner, Peers
 from voxbus.common.errors import BusError
 from voxbus.common.events import Resumed, Sentence, Started, Stored
 from voxbus.common.fold import fold
@@ -67,14 +67,17 @@ class TtsService:
         self.jobs = JobRunner(
             bus, "tts", self._handle, capacity=settings.sentences, on_failure=self._on_failure
         )
+        self._peers = Peers(bus, "tts", self.jobs.leases)
 
     async def start(self) -> None:
         await asyncio.gather(*(provider.start() for provider in self._providers.values()))
         self._follower = await self._bus.follow(self._on_event, KINDS)
         await self.clips.start(self.speaker.render, " | ".join(p.identity for p in self._providers.values()))
+        await self._peers.start()
         await self.jobs.start()
 
     async def drain(self) -> None:
+        await self._peers.leave()
         await self.jobs.drain()
         await self.clips.close()
         if self._follower is not None:

@@ -100,6 +100,10 @@ class JobRunner:
         self._subscription: NatsSubscription | None = None
         self._loops: list[asyncio.Task[None]] = []
 
+    def leases(self) -> list[str]:
+        """Of the jobs that we hold: what ``Peers`` puts back when we die."""
+        return [job.lease for job in self.jobs.values() if not job.lapsed]
+
     async def start(self) -> None:
         _CAPACITY.set(self.capacity)
         self._inbox = self._client.new_inbox()

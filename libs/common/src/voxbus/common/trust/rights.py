@@ -52,8 +52,8 @@ LINKS: Final = (
     Link(s.audio_wanted(), "tts", ("gateway",), "question"),
     Link(s.GATEWAYS, "gateway", ("gateway",), "question"),
     Link(s.holder(), "stt", ("stt",), "question"),
-    Link(s.peers("stt"), "stt", ("stt",)),
-    Link(s.peer("stt"), "stt", ("stt",), "question"),
+    *(Link(s.peers(worker), worker, (worker,)) for worker in ("stt", "llm", "tts")),
+    *(Link(s.peer(worker), worker, (worker,), "question") for worker in ("stt", "llm", "tts")),
     Link(s.partial(), "stt", ("gateway",)),
     *(Link(s.capacity(worker), "scheduler", (worker,), "question with many answers") for worker in s.WORKERS),
 )
