@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr
 from voxbus.common.bus import BusConfig
 from voxbus.common.settings import ServiceSettings
 from voxbus.devkit.commands.doctor import text
+from voxbus.devkit.docs.configuration import settings_classes
 from voxbus.devkit.doctor import checks
 from voxbus.devkit.doctor.findings import Finding
 
@@ -63,6 +64,18 @@ def test_what_an_unset_provider_means_is_said(monkeypatch: pytest.MonkeyPatch) -
     assert unset.text == "LLM_PROVIDERS is not set, which means scripted; keys: none"
     (given,) = checks.providers({"llm": Llm(llm_providers="scripted")})
     assert given.text == "LLM_PROVIDERS is scripted; keys: none"
+
+
+@pytest.mark.parametrize(("first_token_ms", "found"), [("3000", 0), ("12000", 0), ("14000", 1), ("30000", 1)])
+def test_a_gateway_that_gives_up_before_the_model_does(
+    first_token_ms: str, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_FIRST_TOKEN_MS", first_token_ms)
+    monkeypatch.delenv("NO_REPLY_SECONDS", raising=False)
+    loaded, _ = checks.settings({name: settings_classes()[name] for name in ("gateway", "llm")})
+    findings = list(checks.patience(loaded))
+    assert len(findings) == found
+    assert all(finding.verdict == "broken" for finding in findings)
 
 
 def test_agents(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ async def examine() -> Sequence[Finding]:
         async with httpx.AsyncClient() as http:
             findings.append(await checks.public_url(public, http))
     findings.extend(checks.providers(loaded))
+    findings.extend(checks.patience(loaded))
     findings.extend(await _office(loaded))
     return findings
 

@@ -21,6 +21,9 @@ NONCE_HEADER = "x-voxbus-nonce"
 
 TIMEOUT_S = 10.0
 
+#: What synthesis may take after the first words.
+_SPEECH_S = 2.0
+
 Loaded = Mapping[str, ServiceSettings]
 
 
@@ -133,3 +136,18 @@ def providers(loaded: Loaded) -> Iterator[Finding]:
         effective = getattr(values, "providers", "")  # where it follows from other variables
         chosen_is = f", which means {effective}" if effective and effective not in chosen.values() else ""
         yield Finding(name, "ok", f"{text}{chosen_is}; keys: {', '.join(given) or 'none'}")
+
+
+def patience(loaded: Loaded) -> Iterator[Finding]:
+    """Whether the gateway gives up on an answer before the LLM worker does."""
+    gateway, llm = loaded.get("gateway"), loaded.get("llm")
+    if gateway is None or llm is None:
+        return
+    waits_s, thinks_s = (
+        gateway.model_dump()["no_reply_seconds"],
+        llm.model_dump()["llm_first_token_ms"] / 1000,
+    )
+    if waits_s <= thinks_s + _SPEECH_S:
+        text = f"callers are told that nobody is there after {waits_s:g} s (NO_REPLY_SECONDS), while a model may take "
+        remedy = f"set NO_REPLY_SECONDS to {thinks_s + 2 * _SPEECH_S:g} or more"
+        yield Finding("patience", "broken", f"{text}{thinks_s:g} s (LLM_FIRST_TOKEN_MS)", remedy)
