@@ -55,6 +55,10 @@ class TtsSettings(Deepgram, OpenAi, Together, ElevenLabs, Cartesia, Cloudflare, 
         """``TTS_VOICE`` is a name that the first provider knows; empty for others."""
         return self.tts_voice if provider == self._first else ""
 
+    def model_of(self, provider: str) -> str:
+        """As ``voice_of``, of ``TTS_MODEL``."""
+        return self.tts_model if provider == self._first else ""
+
     @property
     def first_audio_s(self) -> float:
         return self.tts_first_audio_ms / 1000

@@ -13,6 +13,7 @@ from voxbus.common.providers.names import chosen, needed
 
 if TYPE_CHECKING:
     from voxbus.common.agents import Voice
+    from voxbus.tts.providers.sockets import Vendor
     from voxbus.tts.settings import TtsSettings
 
 
@@ -61,18 +62,75 @@ def _espeak(settings: TtsSettings) -> Provider:
 
 
 def _deepgram_aura(settings: TtsSettings) -> Provider:
-    from voxbus.tts.providers.deepgram_aura import DeepgramAura
+    from voxbus.tts.providers.deepgram_aura import deepgram_aura
 
     key = needed("deepgram-aura", "DEEPGRAM_API_KEY", settings.secret("deepgram_api_key"))
-    return DeepgramAura(
-        settings.deepgram_base_url, key, settings.voice_of("deepgram-aura"), settings.first_audio_s
+    return _socket(
+        settings, deepgram_aura(settings.deepgram_base_url, key, settings.voice_of("deepgram-aura"))
     )
+
+
+def _cloudflare_aura(settings: TtsSettings) -> Provider:
+    from voxbus.tts.providers.deepgram_aura import cloudflare_aura
+
+    name = "cloudflare-aura"
+    account = needed(name, "CLOUDFLARE_ACCOUNT_ID", settings.cloudflare_account_id)
+    token = needed(name, "CLOUDFLARE_API_TOKEN", settings.secret("cloudflare_api_token"))
+    gateway = needed(name, "CLOUDFLARE_GATEWAY", settings.cloudflare_gateway)
+    url = f"{settings.cloudflare_gateway_url.rstrip('/')}/{account}/{gateway}"
+    authorization = f"Bearer {token}" if settings.cloudflare_gateway_bearer else token
+    return _socket(
+        settings, cloudflare_aura(url, authorization, settings.model_of(name), settings.voice_of(name))
+    )
+
+
+def _together(settings: TtsSettings) -> Provider:
+    from voxbus.tts.providers.together import together
+
+    key = needed("together", "TOGETHER_API_KEY", settings.secret("together_api_key"))
+    model, voice = settings.model_of("together"), settings.voice_of("together")
+    return _socket(settings, together(settings.together_base_url, key, model, voice))
+
+
+def _elevenlabs(settings: TtsSettings) -> Provider:
+    from voxbus.tts.providers.elevenlabs import elevenlabs
+
+    key = needed("elevenlabs", "ELEVENLABS_API_KEY", settings.secret("elevenlabs_api_key"))
+    model, voice = settings.model_of("elevenlabs"), settings.voice_of("elevenlabs")
+    return _socket(settings, elevenlabs(settings.elevenlabs_base_url, key, model, voice))
+
+
+def _cartesia(settings: TtsSettings) -> Provider:
+    from voxbus.tts.providers.cartesia import cartesia
+
+    key = needed("cartesia", "CARTESIA_API_KEY", settings.secret("cartesia_api_key"))
+    model, voice = settings.model_of("cartesia"), settings.voice_of("cartesia")
+    return _socket(settings, cartesia(settings.cartesia_base_url, key, model, voice))
+
+
+def _openai(settings: TtsSettings) -> Provider:
+    from voxbus.tts.providers.openai import OpenAiSpeech
+
+    key = settings.openai_key("openai")
+    model, voice = settings.model_of("openai"), settings.voice_of("openai")
+    return OpenAiSpeech(settings.openai_base_url, key, model, voice, settings.first_audio_s)
+
+
+def _socket(settings: TtsSettings, vendor: Vendor) -> Provider:
+    from voxbus.tts.providers.sockets import SocketProvider
+
+    return SocketProvider(vendor, settings.first_audio_s)
 
 
 #: A provider's module, and what it needs, is imported only when it was chosen.
 PROVIDERS: Final[dict[str, Callable[[TtsSettings], Provider]]] = {
+    "cartesia": _cartesia,
+    "cloudflare-aura": _cloudflare_aura,
     "deepgram-aura": _deepgram_aura,
+    "elevenlabs": _elevenlabs,
     "espeak": _espeak,
+    "openai": _openai,
+    "together": _together,
 }
 
 

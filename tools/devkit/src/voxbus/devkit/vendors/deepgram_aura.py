@@ -58,7 +58,7 @@ class DeepgramAura:
             return deepgram.refusal(400, what)
         model = request.query["model"]
         return await conversed(
-            request, fault, lambda socket, wire: _Conversation(self._desk, wire).serve(socket, model)
+            request, fault, lambda socket, wire: Conversation(self._desk, NAME, wire).serve(socket, model)
         )
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
@@ -88,9 +88,12 @@ async def _pieces(text: str, header: bytes = b"") -> AsyncIterator[bytes]:
         yield audio[at : at + _PIECE_BYTES]
 
 
-class _Conversation:
-    def __init__(self, desk: Desk, wire: Wire) -> None:
+class Conversation:
+    """One connection, once its handshake is done; Cloudflare speaks the same."""
+
+    def __init__(self, desk: Desk, vendor: str, wire: Wire) -> None:
         self._desk = desk
+        self._vendor = vendor
         self._wire = wire
         self._text = ""
         self._flushed: deque[float] = deque(maxlen=FLUSHES)
@@ -104,9 +107,9 @@ class _Conversation:
         try:
             async for message in socket:
                 if message.type is not WSMsgType.TEXT:
-                    self._desk.wrong(NAME, "a binary message")
+                    self._desk.wrong(self._vendor, "a binary message")
                     return
-                asked = self._desk.message(NAME, message.data, _SHAPES)
+                asked = self._desk.message(self._vendor, message.data, _SHAPES)
                 if asked["type"] == "Close":
                     return
                 await self._obey(asked)
@@ -120,11 +123,11 @@ class _Conversation:
             case "Speak":
                 self._text += asked["text"]
                 if len(self._text) > _MAX_TEXT:
-                    self._desk.wrong(NAME, "a text that is too long")
+                    self._desk.wrong(self._vendor, "a text that is too long")
             case "Flush":
                 now_s = time.monotonic()
                 if len(self._flushed) == FLUSHES and now_s - self._flushed[0] < FLUSHES_S:
-                    self._desk.wrong(NAME, "flushed too often")
+                    self._desk.wrong(self._vendor, "flushed too often")
                     await self._wire.send_json(
                         {"type": "Warning", "code": "EXCESSIVE_FLUSH", "description": "Too many flushes"}
                     )

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from voxbus.devkit.vendors import workers_ai
 from voxbus.devkit.vendors.desk import Desk, refuses
+from voxbus.devkit.vendors.faults import Fault
 from voxbus.devkit.vendors.mind import Message, Thought
 from voxbus.devkit.vendors.wire import streamed
 
@@ -116,6 +117,17 @@ def _wrong(body: Any, optional: frozenset[str]) -> str:
         if tool.get("type") != "function" or not {"name", "parameters"} <= tool.get("function", {}).keys():
             return "a tool that is no function"
     return ""
+
+
+def refused(desk: Desk, vendor: str, request: web.Request, fault: Fault | None) -> web.Response | None:
+    """None: the request is taken."""
+    desk.counts[f"{vendor}.requests"] += 1
+    if not request.headers.get("Authorization", "").startswith("Bearer "):
+        desk.wrong(vendor, "no Authorization: Bearer")
+        return refusal(401)
+    status = refuses(fault)
+    # A spent quota comes as 429: only its code tells it from load.
+    return refusal(429 if status == 402 else status, like=status) if status else None
 
 
 def refusal(status: int, like: int = 0) -> web.Response:

@@ -14,14 +14,17 @@ from __future__ import annotations
 from aiohttp import web
 
 from voxbus.devkit.vendors.anthropic import AnthropicMessages
-from voxbus.devkit.vendors.cloudflare_flux import CloudflareFlux
+from voxbus.devkit.vendors.cloudflare_gateway import CloudflareGateway
+from voxbus.devkit.vendors.contexts import Contexts
 from voxbus.devkit.vendors.deepgram_aura import DeepgramAura
 from voxbus.devkit.vendors.deepgram_flux import DeepgramFlux
 from voxbus.devkit.vendors.deepgram_nova import DeepgramNova
 from voxbus.devkit.vendors.desk import KEY, Desk
 from voxbus.devkit.vendors.faults import KINDS, Fault
 from voxbus.devkit.vendors.openai_chat import VENDORS, OpenAiChat
+from voxbus.devkit.vendors.openai_speech import OpenAiSpeech
 from voxbus.devkit.vendors.together_realtime import TogetherRealtime
+from voxbus.devkit.vendors.together_speech import TogetherSpeech
 from voxbus.devkit.vendors.transcriptions import VENDORS as TRANSCRIPTIONS
 from voxbus.devkit.vendors.transcriptions import WHISPER, Transcriptions
 from voxbus.devkit.vendors.workers_ai import WorkersAiRun
@@ -30,17 +33,21 @@ from voxbus.devkit.vendors.workers_ai import WorkersAiRun
 SIMULATED = {
     "stt": ("deepgram-flux", "deepgram-nova", "cloudflare-flux", "together", *TRANSCRIPTIONS, WHISPER),
     "llm": (*VENDORS, "anthropic", "cloudflare", "cloudflare-native"),
-    "tts": ("deepgram-aura",),
+    "tts": ("deepgram-aura", "cloudflare-aura", "together", "openai", "elevenlabs", "cartesia"),
 }
 
 
-#: Whose faults can be planned: Together's protocols are different ones.
-FAULTY = {name for names in SIMULATED.values() for name in names} | {"together-realtime"}
+#: Whose faults can be planned: a vendor's protocols have names of their own.
+FAULTY = {name for names in SIMULATED.values() for name in names} | {
+    "together-realtime",
+    "together-speech",
+    "openai-speech",
+}
 
 _VENDORS = (
-    DeepgramFlux, DeepgramNova, CloudflareFlux, TogetherRealtime, Transcriptions,
+    DeepgramFlux, DeepgramNova, CloudflareGateway, TogetherRealtime, Transcriptions,
     OpenAiChat, AnthropicMessages, WorkersAiRun,
-    DeepgramAura,
+    DeepgramAura, TogetherSpeech, OpenAiSpeech, Contexts,
 )  # fmt: skip
 
 
@@ -75,11 +82,16 @@ class Vendors:
     def environment(self) -> dict[str, str]:
         """Base URLs and keys of all of them."""
         urls = {f"{name.upper()}_BASE_URL": self.url + path for name, path in VENDORS.items()}
-        keys = {f"{name}_API_KEY": KEY for name in ("DEEPGRAM", "OPENAI", "TOGETHER", "GROQ", "ANTHROPIC")}
+        keys = {
+            f"{name}_API_KEY": KEY
+            for name in ("DEEPGRAM", "OPENAI", "TOGETHER", "GROQ", "ANTHROPIC", "ELEVENLABS", "CARTESIA")
+        }
         return {
             **urls,
             **keys,
             "DEEPGRAM_BASE_URL": f"{self.url}/deepgram",
+            "ELEVENLABS_BASE_URL": f"{self.url}/elevenlabs/v1",
+            "CARTESIA_BASE_URL": f"{self.url}/cartesia",
             "ANTHROPIC_BASE_URL": f"{self.url}/anthropic/v1",
             "CLOUDFLARE_BASE_URL": f"{self.url}/cloudflare",
             "CLOUDFLARE_GATEWAY_URL": f"{self.url}/cloudflare-gateway",

@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 
 from voxbus.common.audio import HZ, Pcm, Resampler
 from voxbus.devkit.vendors import openai_chat
-from voxbus.devkit.vendors.desk import Desk, WrongMessage, refuses
+from voxbus.devkit.vendors.desk import Desk, WrongMessage
 from voxbus.devkit.vendors.ear import words_in
 from voxbus.devkit.vendors.wire import Wire, conversed
 
@@ -42,13 +42,9 @@ class TogetherRealtime:
 
     async def _listen(self, request: web.Request) -> web.StreamResponse:
         desk, query = self._desk, request.query
-        desk.counts[f"{NAME}.requests"] += 1
         fault = desk.faults.take(NAME)
-        if not request.headers.get("Authorization", "").startswith("Bearer "):
-            desk.wrong(NAME, "no Authorization: Bearer")
-            return openai_chat.refusal(401)
-        if status := refuses(fault):
-            return openai_chat.refusal(status)
+        if (refusal := openai_chat.refused(desk, NAME, request, fault)) is not None:
+            return refusal
         what = desk.check_query(NAME, request, {"model"}, _OPTIONAL)
         if not what and query.get("input_audio_format") not in _FORMATS:
             desk.wrong(NAME, what := "input_audio_format without its rate means 24 kHz")

@@ -33,13 +33,9 @@ class Transcriptions:
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         desk = self._desk
         vendor = next(name for name, path in VENDORS.items() if request.path.startswith(path))
-        desk.counts[f"{vendor}.requests"] += 1
         fault = desk.faults.take(vendor)
-        if not request.headers.get("Authorization", "").startswith("Bearer "):
-            desk.wrong(vendor, "no Authorization: Bearer")
-            return openai_chat.refusal(401)
-        if status := refuses(fault):
-            return openai_chat.refusal(429 if status == 402 else status, like=status)
+        if (refusal := openai_chat.refused(desk, vendor, request, fault)) is not None:
+            return refusal
         form = await request.post()
         sent = form.get("file")
         if form.keys() - _FIELDS or not form.get("model") or not isinstance(sent, web.FileField):

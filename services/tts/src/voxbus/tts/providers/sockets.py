@@ -1,0 +1,249 @@
+"""A voice at a vendor, over WebSockets that are kept from sentence to sentence.
+
+A socket carries one sentence at a time, so that an interruption never touches another call. What differs between
+vendors is a ``Dialect``: how a sentence is begun and cut off, and how its audio is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from websockets.asyncio.client import ClientConnection
+
+from voxbus.common.agents import Voice
+from voxbus.common.errors import ProviderError
+from voxbus.common.providers.failing import OUTSIDE, as_failure
+from voxbus.common.providers.socket import dial
+from voxbus.tts.voicing import Format, Voicing
+
+#: An idle socket is closed after so long; vendors do it sooner or later.
+_IDLE_S: Final = 60.0
+#: How long a sentence that was cut off may take to be over at the vendor, before its socket is closed instead.
+_CUT_OFF_S: Final = 2.0
+#: No sentence is as long; requests of more are refused by some.
+_MAX_TEXT: Final = 2000
+
+Message = str | bytes
+
+
+class Said(NamedTuple):
+    """``over``: nothing more comes of this sentence."""
+
+    audio: bytes = b""
+    over: bool = False
+
+
+class Dialect(Protocol):
+    """One socket's worth of a protocol: sentence after sentence. Pure."""
+
+    def may_begin(self, now_s: float) -> bool:
+        """Whether the vendor takes another sentence on this socket now."""
+
+    def begin(self, text: str, now_s: float) -> Sequence[str]: ...
+
+    def read(self, message: Message) -> Said:
+        """Raises ProviderError for an error, and for what is no message of the protocol."""
+
+    def cut_off(self) -> Sequence[str] | None:
+        """The sentence is not wanted any more; None = only closing the socket ends it."""
+
+    def is_free(self, message: Message | None) -> bool:
+        """After ``cut_off``: whether the next sentence may begin, at once (None) or with this message."""
+
+    def goodbye(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """``address``: URL and headers for a voice. ``voices``: what names of voices look like there."""
+
+    name: str
+    format: Format
+    default_voice: str
+    voices: str
+    address: Callable[[str], tuple[str, Mapping[str, str]]]
+    dialect: Callable[[str], Dialect]
+    identity: str = ""
+
+    def resolve(self, voice: Voice) -> Voice | None:
+        """A name that was meant for this vendor is taken as it is."""
+        name = voice.name or self.default_voice
+        meant = voice.provider == self.name or not voice.name or re.fullmatch(self.voices, name)
+        return voice.model_copy(update={"provider": self.name, "name": name}) if meant else None
+
+
+class SocketProvider:
+    """``first_audio_s``: how long a sentence may take to begin, and pause."""
+
+    def __init__(self, vendor: Vendor, first_audio_s: float) -> None:
+        self.name = vendor.name
+        self._vendor = vendor
+        self._first_audio_s = first_audio_s
+        self._voicing = Voicing(vendor.format, first_audio_s)
+        self._idle: dict[str, list[_Socket]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        return None
+
+    @property
+    def identity(self) -> str:
+        return " ".join(filter(None, (self.name, self._vendor.identity, self._vendor.default_voice)))
+
+    def resolve(self, voice: Voice) -> Voice | None:
+        return self._vendor.resolve(voice)
+
+    def spares(self, voice: Voice) -> list[Voice]:
+        return []
+
+    def warm(self, voice: Voice) -> None:
+        if not self._idle.get(voice.name):
+            self._in_background(self._warm(voice.name))
+
+    async def speak(
+        self, text: str, voice: Voice, *, background: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        said = self._say(text[:_MAX_TEXT], voice.name)
+        shaped = self._voicing.shape(said, text, voice.name, background=background)
+        async with contextlib.aclosing(shaped) as audio:
+            async for data in audio:
+                yield data
+
+    async def _say(self, text: str, voice: str) -> AsyncGenerator[bytes, None]:
+        """An idle socket may be gone without our knowing: then a new one says it, as long as nothing was said."""
+        begun = False
+        try:
+            while (idle := self._take(voice)) is not None:
+                try:
+                    async for data in self._over(idle, text):
+                        begun = True
+                        yield data
+                except OUTSIDE:
+                    if begun:
+                        raise
+                else:
+                    return
+            async for data in self._over(await self._open(voice), text):
+                yield data
+        except OUTSIDE as error:
+            raise as_failure(error) from None
+
+    async def _over(self, socket: _Socket, text: str) -> AsyncGenerator[bytes, None]:
+        try:
+            await socket.begin(text)
+            async for data in socket.audio():
+                yield data
+        except GeneratorExit:
+            self._in_background(self._cut_off(socket))
+            raise
+        except (*OUTSIDE, ProviderError):
+            self._in_background(socket.close())
+            raise
+        self._release(socket)
+
+    async def _open(self, voice: str) -> _Socket:
+        url, headers = self._vendor.address(voice)
+        connection = await dial(url, headers, within_s=self._first_audio_s)
+        return _Socket(connection, voice, self._vendor.dialect(voice))
+
+    def _take(self, voice: str) -> _Socket | None:
+        now_s = time.monotonic()
+        idle = self._idle.get(voice, [])
+        for socket in tuple(reversed(idle)):  # the last one used: the others may go
+            if not socket.is_open:
+                idle.remove(socket)
+            elif socket.dialect.may_begin(now_s):
+                idle.remove(socket)
+                return socket
+        return None
+
+    def _release(self, socket: _Socket) -> None:
+        if socket.is_open:
+            self._idle.setdefault(socket.voice, []).append(socket)
+            asyncio.get_running_loop().call_later(_IDLE_S, self._retire, socket, socket.used_s)
+
+    def _retire(self, socket: _Socket, used_s: float) -> None:
+        idle = self._idle.get(socket.voice, [])
+        if socket in idle and socket.used_s == used_s:
+            idle.remove(socket)
+            self._in_background(socket.close())
+
+    async def _warm(self, voice: str) -> None:
+        with contextlib.suppress(ProviderError):
+            self._release(await self._open(voice))
+
+    async def _cut_off(self, socket: _Socket) -> None:
+        try:
+            async with asyncio.timeout(_CUT_OFF_S):
+                free = await socket.cut_off()
+        except (*OUTSIDE, ProviderError):
+            free = False
+        if free:
+            self._release(socket)
+        else:
+            await socket.close()
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"{self.name} socket")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def not_ready(self) -> str:
+        return ""
+
+    async def close(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        sockets = [socket for idle in self._idle.values() for socket in idle]
+        self._idle.clear()
+        await asyncio.gather(*(socket.close() for socket in sockets), return_exceptions=True)
+
+
+class _Socket:
+    def __init__(self, connection: ClientConnection, voice: str, dialect: Dialect) -> None:
+        self._connection = connection
+        self.voice = voice
+        self.dialect = dialect
+        self.used_s = time.monotonic()
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection.close_code is None and self._connection.state.name == "OPEN"
+
+    async def begin(self, text: str) -> None:
+        self.used_s = time.monotonic()
+        for message in self.dialect.begin(text, self.used_s):
+            await self._connection.send(message)
+
+    async def audio(self) -> AsyncIterator[bytes]:
+        """Until everything was said. Raises ProviderError, and what the connection raises."""
+        over = False
+        while not over:
+            said = self.dialect.read(await self._connection.recv())
+            over = said.over
+            if said.audio:
+                yield said.audio
+
+    async def cut_off(self) -> bool:
+        """Whether it can be used again."""
+        messages = self.dialect.cut_off()
+        if messages is None:
+            return False
+        for message in messages:
+            await self._connection.send(message)
+        free = self.dialect.is_free(None)
+        while not free:
+            free = self.dialect.is_free(await self._connection.recv())
+        return True
+
+    async def close(self) -> None:
+        with contextlib.suppress(*OUTSIDE):
+            for message in self.dialect.goodbye():
+                await self._connection.send(message)
+        await self._connection.close()
