@@ -46,6 +46,8 @@ class Fake:
         self.listener = listener
         return self
 
+    async def ready(self) -> None: ...
+
     def open(self) -> Fake:
         self.heard.append(b"")
         return self

@@ -46,6 +46,8 @@ class Told:
     def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Told:
         return self
 
+    async def ready(self) -> None: ...
+
     def open(self) -> ToldRecognition:
         self.heard.append(bytearray())
         return ToldRecognition(self, self.heard[-1])

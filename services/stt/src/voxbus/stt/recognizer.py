@@ -59,6 +59,9 @@ class Recognition(Protocol):
 class Hearing(Protocol):
     """One call."""
 
+    async def ready(self) -> None:
+        """Returns once speech can be recognized. Raises ProviderError. Nobody need wait for it."""
+
     def open(self) -> Recognition:
         """Speech begins. One after the other; the last one may not be finished yet."""
 

@@ -102,6 +102,9 @@ class ChainHearing:
         if self._recognition is not None:
             self._recognition.move_to(self._hearing.open())
 
+    async def ready(self) -> None:
+        await self._hearing.ready()
+
     def open(self) -> ChainRecognition:
         self._recognition = ChainRecognition(self._hearing.open())
         return self._recognition

@@ -59,7 +59,14 @@ class StreamHearing:
         self._useful = False  # words came over the present connection
         self.failure: ProviderError | None = None  # why there is no connection
         self._heard = asyncio.Event()  # set, and replaced, with each news
+        self._changed = asyncio.Event()  # the same of the connection
         self._task = asyncio.create_task(self._run(), name=f"hear with {provider.name}")
+
+    async def ready(self) -> None:
+        while self._connection is None:
+            if self.failure is not None:
+                raise self.failure
+            await self._changed.wait()
 
     def open(self) -> StreamRecognition:
         return StreamRecognition(self, self._line.begin())
@@ -151,6 +158,7 @@ class StreamHearing:
 
     def _lost(self, failure: ProviderError, tries: int) -> None:
         self.failure = failure
+        self._tell_change()
         log.warning("no recognizer", provider=self._provider.name, cause=failure.cause, error=failure)
         _CONNECTIONS.labels(self._provider.name, failure.cause).inc()
         self._queue.clear()
@@ -163,6 +171,10 @@ class StreamHearing:
                     stretch.audio.clear()
         if self._refused or tries > 1:
             self._listener.on_failed(failure)
+
+    def _tell_change(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def _connect(self) -> None:
         url, headers = self._provider.address()
@@ -181,6 +193,7 @@ class StreamHearing:
                 self._end_turn(stretch, begun=True)
         self._connection = connection
         self._work.set()
+        self._tell_change()
 
     async def _converse(self) -> None:
         """Until the connection breaks, which is raised."""

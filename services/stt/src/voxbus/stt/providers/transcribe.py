@@ -67,6 +67,9 @@ class Requests:
         self._listener = listener
         self._warming = asyncio.create_task(http.warm(transcriber.http), name="warm")
 
+    async def ready(self) -> None:
+        return None
+
     def open(self) -> Request:
         return Request(self._transcribe, self._listener)
 

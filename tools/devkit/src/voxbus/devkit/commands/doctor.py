@@ -14,6 +14,7 @@ from voxbus.devkit import terminal
 from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.docs.configuration import settings_classes
 from voxbus.devkit.doctor import checks, office
+from voxbus.devkit.doctor import live as requests
 from voxbus.devkit.doctor.findings import Finding
 
 _COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}
@@ -25,18 +26,21 @@ DESCRIPTION = (
 )
 
 
-def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """None: the environment says everything."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The environment says everything else."""
+    parser.add_argument(
+        "--live", action="store_true", help="one tiny real request to each provider, and how long it took"
+    )
 
 
-def main(_arguments: argparse.Namespace) -> int:
-    findings = asyncio.run(examine())
+def main(arguments: argparse.Namespace) -> int:
+    findings = asyncio.run(examine(live=arguments.live))
     for finding in findings:
         print(text(finding))
     return 1 if any(finding.verdict == "broken" for finding in findings) else 0
 
 
-async def examine() -> Sequence[Finding]:
+async def examine(*, live: bool = False) -> Sequence[Finding]:
     loaded, findings = checks.settings(settings_classes())
     with contextlib.suppress(SettingsError):  # said already, of each service
         findings.append(await checks.nats(bus_config()))
@@ -50,6 +54,8 @@ async def examine() -> Sequence[Finding]:
             findings.append(await checks.public_url(public, http))
     findings.extend(checks.providers(loaded))
     findings.extend(checks.patience(loaded))
+    if live:
+        findings.extend([finding async for finding in requests.live(loaded)])
     findings.extend(await _office(loaded))
     return findings
 

@@ -61,6 +61,9 @@ class Searches:
         self._grammar = grammar
         self._on_partial = on_partial
 
+    async def ready(self) -> None:
+        return None
+
     def open(self) -> Search:
         return Search(self._pool, self._grammar, self._on_partial)
 
