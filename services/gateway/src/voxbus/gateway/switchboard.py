@@ -124,6 +124,7 @@ class Switchboard:
 
 
 def refused(error: Refused) -> None:
-    """Counts a request that was refused, and says so once in the log."""
+    """Counts a request that was refused, and says so once in the log: not of those of whom there may be thousands."""
     metrics.BAD_REQUESTS.labels(error.code).inc()
-    log.warning("a request was refused", code=error.code, status=error.status, error=error)
+    say = log.debug if error.status == 429 or error.code == "overload" else log.warning
+    say("a request was refused", code=error.code, status=error.status, error=error)
