@@ -151,6 +151,13 @@ async def test_a_number_of_another_agent(world: World) -> None:
     assert world.calls()["voice_url"] == f"{world.public_url}/twilio/voice?agent=kira"
 
 
+async def test_an_agent_that_nobody_knows(world: World) -> None:
+    with pytest.raises(Trouble) as raised:
+        await world.connect(agent="nobody")
+    assert "no agent has this name; known: account_exec" in raised.value.text
+    assert world.calls() == {}
+
+
 async def test_a_dry_run_changes_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     await world.connect(dry_run=True)
     assert world.calls() == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import secrets
 import sys
 from urllib.parse import urlencode
 
@@ -59,8 +60,8 @@ async def connect(settings: AccountSettings, number: str, *, agent: str, dry_run
         view = await account.view()
         found = await account.number(number)
         _can_call(found)
-        await _leads_here(settings, http)
         wanted = _wanted(settings.public, agent)
+        await _is_answered(settings, http, wanted["VoiceUrl"])
         _say(found, wanted)
         if dry_run:
             print("nothing was changed (--dry-run)")
@@ -81,13 +82,13 @@ def _can_call(number: Number) -> None:
         raise Trouble(text, "take the number off the trunk, in the console under Elastic SIP Trunking")
 
 
-async def _leads_here(settings: AccountSettings, http: httpx.AsyncClient) -> None:
+async def _is_answered(settings: AccountSettings, http: httpx.AsyncClient, url: str) -> None:
     """Whether what Twilio will ask is answered, and by whom."""
     finding = await checks.public_url(settings.public, http)
     if finding.verdict != "ok":
         raise Trouble(finding.text, finding.remedy)
-    # A report about a stream that nobody has: it is checked like every request of Twilio's, and changes nothing.
-    url, form = f"{settings.public}/twilio/stream-status", {"CallSid": "CA" + "0" * 32}
+    # As if somebody called: what is answered is a stream that nobody opens, and no call begins without one.
+    form = {"CallSid": "CA" + secrets.token_hex(16), "Direction": "inbound"}
     headers = {signing.HEADER: signing.sign(settings.token, url, form)}
     try:
         answer = await http.post(url, data=form, headers=headers, timeout=_TIMEOUT_S)
@@ -98,7 +99,7 @@ async def _leads_here(settings: AccountSettings, http: httpx.AsyncClient) -> Non
         remedy = "start it with the same TWILIO_AUTH_TOKEN and PUBLIC_URL as this command"
         raise Trouble(text, remedy)
     if not answer.is_success:
-        text = f"our gateway answers {answer.status_code} to Twilio: {answer.text.strip()[:200]}"
+        text = f"our gateway answers a call with {answer.status_code}: {answer.text.strip()[:200]}"
         raise Trouble(text, "`voxbus doctor` says what is missing")
 
 
