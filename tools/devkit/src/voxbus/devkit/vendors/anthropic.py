@@ -39,8 +39,10 @@ class AnthropicMessages:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         self._desk.counts[f"{NAME}.requests"] += 1
         fault = self._desk.faults.take(NAME)
-        if not request.headers.get("x-api-key") or not request.headers.get("anthropic-version"):
-            self._desk.wrong(NAME, "no x-api-key, or no anthropic-version")
+        # The vendor's documents name the one header, its library sends the other.
+        key = request.headers.get("x-api-key") or request.headers.get("Authorization")
+        if not key or not request.headers.get("anthropic-version"):
+            self._desk.wrong(NAME, "no key, or no anthropic-version")
             return _refusal(401)
         if status := refuses(fault):
             return _refusal(529 if status == 503 else status)

@@ -64,8 +64,9 @@ class Contexts:
         desk = self._desk
         desk.counts[f"{CARTESIA}.requests"] += 1
         fault = desk.faults.take(CARTESIA)
-        if not request.headers.get("X-API-Key") or not request.headers.get("Cartesia-Version"):
-            desk.wrong(CARTESIA, "no X-API-Key, or no Cartesia-Version")
+        key = request.headers.get("X-API-Key") or request.headers.get("Authorization")
+        if not key or not request.headers.get("Cartesia-Version"):
+            desk.wrong(CARTESIA, "no key, or no Cartesia-Version")
             return _refusal(401)
         if status := refuses(fault):
             return _refusal(status)
