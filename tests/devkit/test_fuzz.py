@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,15 @@ def test_a_crash_is_found_and_made_small() -> None:
     with pytest.raises(AssertionError) as found:
         spend(Target("numbers", st.integers(), check), 30, first_seed=1)
     assert any("value=1000" in note for note in found.value.__notes__)
+
+
+def test_what_fails_last_is_told_as_it_failed() -> None:
+    def check(value: Any) -> None:
+        time.sleep(0.3)
+        raise ValueError("always")
+
+    with pytest.raises(ValueError, match="always"):
+        spend(Target("late", st.integers(), check), 0.2, first_seed=1)
 
 
 def test_a_gateway_that_dies_is_noticed() -> None:

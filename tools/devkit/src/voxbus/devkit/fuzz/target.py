@@ -31,14 +31,20 @@ def spend(target: Target, seconds: float, first_seed: int) -> int:
     """Tries for so long; returns how many examples that were. Raises what the check raised, with the example in its
     notes."""
     until = time.monotonic() + seconds
-    tried = 0
+    tried, failed = 0, False
     phases = (Phase.generate, Phase.shrink) if target.again else (Phase.generate,)
 
     def check(value: Any) -> None:
-        nonlocal tried
-        if time.monotonic() < until:
-            tried += 1
+        nonlocal tried, failed
+        # One is tried however long it took to make it, and what has failed is tried again when the time is over.
+        if tried and not failed and time.monotonic() >= until:
+            return
+        tried += 1
+        try:
             target.check(value)
+        except BaseException:
+            failed = True
+            raise
 
     round_ = first_seed
     while time.monotonic() < until:
