@@ -105,6 +105,15 @@ def test_an_utterance_is_answered_in_time_or_never(line: Line) -> None:
     assert line.due(25_001, 0) is None
 
 
+def test_who_asks_a_tool_is_waited_for(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HEARD, said(2, "look it up"))
+    line.now = 10_000
+    line.log(ev.ToolCalled(call=SID, turn=2, index=0, name="look_up", arguments="{}"))
+    assert line.due(24_999, 0) is None
+    assert line.due(25_000, 0) == "no_capacity"
+
+
 def test_an_answer_may_be_to_say_nothing(line: Line) -> None:
     line.attach()
     line.log(SENTENCE, HEARD, said(2, "hold on"), replace(REPLY_ENDED, turn=2, sentences=0))

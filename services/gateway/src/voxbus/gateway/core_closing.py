@@ -80,6 +80,8 @@ class Closing:
                     self._owing_ms = now_ms
             case ev.Sentence() if self._owing_ms is not None and self._is_first_of_turn():
                 self._owing_ms = now_ms  # now TTS owes it
+            case ev.ToolCalled() | ev.ToolReturned() if self._owing_ms is not None:
+                self._owing_ms = now_ms  # somebody is at it
             case ev.UtteranceWithdrawn():
                 self._owing_ms = None
             case (
