@@ -134,24 +134,41 @@ def test_a_sentence_of_which_nothing_comes_is_passed_when_the_next_is_here(
 # Dead air
 
 
-def test_dead_air_is_filled_once_and_then_the_fallback_is_said(line: Line, speech: Speech) -> None:
-    line.player.clips |= {"filler": speech(600), "fallback": speech(900, seed=9)}
+def test_dead_air_is_filled_until_the_fallback_is_said(line: Line, speech: Speech) -> None:
+    one, other, sorry = speech(600), speech(500, seed=3), speech(900, seed=9)
+    line.player.clips |= {"filler": (one, other), "fallback": (sorry,)}
     line.run(2480)
     assert line.filled == []
     line.run(40)
     assert line.filled == ["filler"]
-    line.run(600 + 5460)
+    line.run(600 + 2940)
     assert line.filled == ["filler"]
     line.run(80)
-    assert line.filled == ["filler", "fallback"]
+    assert line.filled == ["filler", "filler"]
+    line.run(500 + 900)
+    assert line.filled == ["filler", "filler"]
+    line.run(600)
+    assert line.filled == ["filler", "filler", "fallback"]
     line.run(20_000)
-    assert line.filled == ["filler", "fallback"]
-    assert line.heard == speech(600) + speech(900, seed=9)
+    assert line.filled == ["filler", "filler", "fallback"]
+    assert line.heard == one + other + sorry
     assert line.events == []  # clips are no sentences
 
 
+def test_the_caller_waits_from_their_last_word_on(line: Line, speech: Speech) -> None:
+    line.player.clips["filler"] = (speech(600),)
+    line.log(line.reply_ended(0))
+    line.run(5000)
+    # The turn was decided 1.2 s after the caller fell silent.
+    line.log(replace(line.utterance(2), end_media_ms=int(line.now) - 1000 - 1200))
+    line.run(1240)
+    assert line.filled == []
+    line.run(100)
+    assert line.filled == ["filler"]
+
+
 def test_the_reply_follows_the_filler(line: Line, speech: Speech) -> None:
-    line.player.clips["filler"] = speech(600)
+    line.player.clips["filler"] = (speech(600),)
     line.run(2600)
     line.log(line.sentence(), line.reply_ended())
     line.audio(speech(300, seed=9))
@@ -160,7 +177,7 @@ def test_the_reply_follows_the_filler(line: Line, speech: Speech) -> None:
 
 
 def test_a_barge_in_over_a_filler_ends_the_reply_that_never_came(line: Line, speech: Speech) -> None:
-    line.player.clips["filler"] = speech(600)
+    line.player.clips["filler"] = (speech(600),)
     line.run(2600)
     line.log(line.speech())
     assert line.clears == [line.now]

@@ -27,7 +27,7 @@ from voxbus.gateway import metrics
 from voxbus.gateway.core_caller import CallerAudio
 from voxbus.gateway.core_closing import Closing, Lacking, Limits, Reason
 from voxbus.gateway.core_media import Writer
-from voxbus.gateway.core_playout import Clear, Filled, Frames, Mark, Player, Publish
+from voxbus.gateway.core_playout import Clear, Filled, Frames, Mark, Player, Publish, Timing
 from voxbus.gateway.core_ring import ReplayRing
 from voxbus.gateway.outlet import Outlet
 from voxbus.gateway.publisher import Publisher
@@ -69,7 +69,8 @@ class Call:
         self.state = state
         self.stream_sid = stream_sid
         self.no_capacity_clip = b""
-        self.player = Player(sid, stream_sid, caller.when)
+        limits = limits or Limits()
+        self.player = Player(sid, stream_sid, caller.when, Timing(dead_air=limits.filler))
         self.ring = ReplayRing()
         self._sid = sid
         self._bus = bus

@@ -29,12 +29,13 @@ class Limits:
     nobody answers after the agent has stopped.
     ``prompt`` and ``reply``: so long the agent may owe the caller what needs no thought (its greeting, the audio of a
     sentence), and an answer, before nobody seems to be there who has it. An LLM worker that waits for a slow model says
-    nothing either, so ``reply`` must be longer than it waits.
+    nothing either, so ``reply`` must be longer than it waits. ``filler``: so long they hear nothing at all meanwhile.
     """
 
     attach: float = 3_000
     prompt: float = 7_000
     reply: float = 15_000
+    filler: float = 3_000
     unheard: float = 5_000
     farewell: float = 1_000
     speech: float = 15_000

@@ -49,7 +49,9 @@ class Gateway:
         settings = self._settings
         gate = Gate(settings)
         await self._catalog.publish(self._bus.agents)
-        patience = core_closing.Limits(reply=settings.no_reply_seconds * 1000)
+        patience = core_closing.Limits(
+            reply=settings.no_reply_seconds * 1000, filler=settings.filler_after_ms
+        )
         clips = ClipBox(self._bus.clips)
         trusted = networks(settings.trusted_proxies)
         doorman = Doorman(Allowance(settings.address_requests, settings.address_connections), trusted)

@@ -147,10 +147,10 @@ class Stream:
             return  # its event is a moment behind; such a call has waited for us, and has had its clips
         agent = started.agent
         try:
-            call.player.clips["filler"] = await self._board.clips.line(
-                agent, next(iter(agent.lines.fillers), "")
-            )
-            call.player.clips["fallback"] = await self._board.clips.line(agent, agent.lines.fallback)
+            line = self._board.clips.line
+            fillers = [await line(agent, text) for text in agent.lines.fillers]
+            call.player.clips["filler"] = tuple(filter(None, fillers))
+            call.player.clips["fallback"] = tuple(filter(None, [await line(agent, agent.lines.fallback)]))
             call.no_capacity_clip = await self._board.clips.line(agent, agent.lines.no_capacity)
         except BusUnavailable as error:
             self._log.warning("no clips for dead air", error=error)

@@ -1,11 +1,17 @@
 """Dead air: nothing comes although a reply is due.
 
-First a filler ("One moment."), then the fallback line, each once a reply. The clips are rendered ahead in the agent's
-voice; a missing one leaves silence, which is counted.
+    caller  ####
+    agent       ....filler......filler......fallback
+                |<->| dead_air  |<->| refill
+                |<--------------------->| give_up
+
+Fillers ("One moment.") until something comes, the next one of the agent each time; then the fallback line, once. The
+clips are rendered ahead in the agent's voice; a missing one leaves silence, which is counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from voxbus.common.codec import AudioOut
@@ -13,17 +19,27 @@ from voxbus.gateway.core_playout.lines import Line, Reply
 from voxbus.gateway.core_playout.timing import Timing
 
 Kind = Literal["filler", "fallback"]
-_ORDER: tuple[Kind, ...] = ("filler", "fallback")
 
 
 def overdue(reply: Reply, silent_since_ms: float, now_ms: float, timing: Timing) -> Kind | None:
     """Which clip is to be played now, if any."""
-    if reply.filled >= len(_ORDER) or reply.held or reply.over:
+    if reply.gave_up or reply.held or reply.over:
         return None
-    kind = _ORDER[reply.filled]
-    # After the filler silence counts anew, and what is left until the fallback is less.
-    wait = timing.dead_air if kind == "filler" else timing.give_up - timing.dead_air
-    return kind if now_ms - max(silent_since_ms, reply.asked_ms) >= wait else None
+    silent_ms = now_ms - max(silent_since_ms, reply.asked_ms, reply.filled_ms)
+    if now_ms - reply.asked_ms >= timing.give_up and silent_ms >= timing.breath:
+        return "fallback"
+    return "filler" if silent_ms >= (timing.refill_air if reply.filled else timing.dead_air) else None
+
+
+def clip(kind: Kind, clips: Sequence[bytes], reply: Reply, now_ms: float) -> bytes:
+    """What is played for it, one after the other; empty when there is nothing. Counts it."""
+    reply.filled_ms = now_ms
+    number = reply.filled if kind == "filler" else 0
+    if kind == "filler":
+        reply.filled += 1
+    else:
+        reply.gave_up = True
+    return clips[number % len(clips)] if clips else b""
 
 
 def clip_line(turn: int, index: int, audio: bytes, now_ms: float) -> Line:

@@ -93,10 +93,13 @@ class Line:
 class Reply:
     """The sentences of one (turn, attempt). ``held``: the utterance is tentative, nothing may sound yet.
 
-    ``asked_ms``: since when it is due. ``spoke_ms``: the caller's last speech. ``filled``: dead-air clips so far.
+    ``asked_ms``: since when it is waited for. ``spoke_ms``: the caller's last speech. ``filled``: fillers so far, the
+    last at ``filled_ms``; ``gave_up``: the fallback line was said.
     """
 
-    __slots__ = ("asked_ms", "attempt", "cursor", "ended", "filled", "held", "lines", "spoke_ms", "turn")
+    __slots__ = (
+        "asked_ms", "attempt", "cursor", "ended", "filled", "filled_ms", "gave_up", "held", "lines", "spoke_ms", "turn",
+    )  # fmt: skip
 
     def __init__(
         self, turn: int, attempt: int, *, asked_ms: float, spoke_ms: float, held: bool = False
@@ -110,6 +113,8 @@ class Reply:
         self.lines: dict[int, Line] = {}
         self.cursor = 0
         self.filled = 0
+        self.filled_ms = 0.0
+        self.gave_up = False
 
     @classmethod
     def restored(cls, turn: TurnState, now_ms: float) -> Reply:

@@ -38,7 +38,7 @@ class Player:
         self, call: str, stream_sid: str, when: Callable[[int], float], timing: Timing | None = None
     ) -> None:
         self.effects: list[Effect] = []
-        self.clips: dict[guard.Kind, bytes] = {}
+        self.clips: dict[guard.Kind, tuple[bytes, ...]] = {}
         self.dropped = 0
         self._call = call
         self._stream_sid = stream_sid
@@ -177,7 +177,7 @@ class Player:
         unprompted = event.ended_by in ("no_input", "time_limit")
         spoke = now_ms if unprompted else self._when(event.end_media_ms)
         held = not event.final
-        self._due(Reply(event.turn, event.attempt, asked_ms=now_ms, spoke_ms=spoke, held=held), now_ms)
+        self._due(Reply(event.turn, event.attempt, asked_ms=spoke, spoke_ms=spoke, held=held), now_ms)
 
     def _due(self, reply: Reply, now_ms: float) -> None:
         if not self._stage.agenda.is_past(reply.key):
@@ -199,7 +199,6 @@ class Player:
         reply = self._stage.agenda.find(key)
         if reply is not None:
             reply.held = False
-            reply.asked_ms = now_ms
             self._make_way(reply, now_ms)
             self._stage.advance(now_ms)
             self._stage.pump(now_ms)
@@ -291,8 +290,7 @@ class Player:
         kind = guard.overdue(reply, since, now_ms, self._timing)
         if kind is None:
             return
-        reply.filled += 1
-        audio = self.clips.get(kind)
+        audio = guard.clip(kind, self.clips.get(kind, ()), reply, now_ms)
         self.effects.append(Filled(kind if audio else "missing"))
         if audio:
             self.say(audio, now_ms)
