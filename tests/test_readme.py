@@ -122,6 +122,7 @@ def test_every_service_that_is_scaled_or_asked_is_one() -> None:
 
 
 def test_every_file_of_settings_is_there() -> None:
-    files = re.findall(r"--env-file (\S+)", README)
+    files = re.findall(r"--env-file (\S+)|`(deploy/\w+)", README)
+    files = [name for pair in files for name in pair if name]
     assert files
     assert [name for name in files if not (ROOT / name).exists()] == []

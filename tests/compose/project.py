@@ -9,7 +9,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,17 @@ class Missing(Exception):
 
 def docker(*command: str, environment: Mapping[str, str] | None = None, within_s: float = STEP_S) -> str:
     """What it says on stdout. Raises EngineFailed, also when it takes longer."""
+    return _run(("docker", *command), environment or {}, within_s)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], within_s: float) -> str:
     # Nothing of ours that a compose file could read: whoever runs this may have keys in the environment.
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME") or "DOCKER" in name}
     try:
         done = subprocess.run(
-            ["docker", *command],
+            command,
             cwd=ROOT,
-            env=kept | dict(environment or {}),
+            env=kept | dict(environment),
             capture_output=True,
             text=True,
             timeout=within_s,
@@ -104,12 +108,19 @@ class Project:
     def compose(
         self, *command: str, within_s: float = STEP_S, settings: Mapping[str, str] | None = None
     ) -> str:
+        return docker("compose", *self._options, *command, environment=self._env(settings), within_s=within_s)
+
+    def replace(self, service: str, settings: Mapping[str, str]) -> None:
+        """As deploy/replace does."""
+        _run(("deploy/replace", *self._options, service), self._env(settings), STEP_S)
+
+    @property
+    def _options(self) -> tuple[str, ...]:
+        return ("-p", self.name, "--env-file", self.env_file)
+
+    def _env(self, settings: Mapping[str, str] | None) -> dict[str, str]:
         ports = {"GATEWAY_PORT": str(self.gateway_port), "SCHEDULER_PORT": str(self.scheduler_port)}
-        return docker(
-            *("compose", "-p", self.name, "--env-file", self.env_file, *command),
-            environment={"VOXBUS_TAG": "test", **ports, **self.settings, **(settings or {})},
-            within_s=within_s,
-        )
+        return {"VOXBUS_TAG": "test", **ports, **self.settings, **(settings or {})}
 
     async def composing(self, *command: str, **settings: str) -> str:
         """The same, while calls last."""

@@ -6,8 +6,12 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+import httpx
+
 from voxbus.devkit.caller import Caller
 from voxbus.devkit.demo.office import Office
+
+from .project import free_port
 
 if TYPE_CHECKING:
     from .conftest import Bare, Line
@@ -74,6 +78,17 @@ async def test_each_service_is_replaced_in_calls(project: Project, line: Line) -
     told(await line.through(replace, calls=2))
 
 
+async def test_a_new_version_starts_beside_the_old_one(project: Project, line: Line) -> None:
+    async def replace() -> None:
+        for service in ("stt", "gateway"):
+            before = project.containers(service)
+            await asyncio.to_thread(project.replace, service, {"REVISION": "beside"})
+            after = project.containers(service)
+            assert (len(after), set(before) & set(after)) == (len(before), set())
+
+    told(await line.through(replace, calls=2))
+
+
 def told(callers: list[Caller]) -> None:
     """Every question was answered, in whatever time that took on this machine."""
     for caller in callers:
@@ -82,6 +97,19 @@ def told(callers: list[Caller]) -> None:
         slowest = max(response.response_ms for response in caller.responses)
         print(f"{len(asked)} questions, the slowest answer after {slowest:.0f} ms")
         assert slowest < ANSWERED_MS
+
+
+def test_it_has_a_certificate_of_its_own(project: Project) -> None:
+    port = free_port()
+    settings = {"SITE": "https://localhost", "PROXY_PUBLISH": f"127.0.0.1:{port}:8443"}
+    try:
+        project.compose("up", "--detach", "--no-deps", "--wait", "proxy", settings=settings)
+        with httpx.Client(verify=False, trust_env=False, timeout=30) as http:
+            page = http.get(f"https://localhost:{port}/phone")
+        # PUBLIC_URL is this machine, but whoever asks by https may be anybody.
+        assert (page.status_code, "a proxy or a tunnel" in page.text) == (403, True)
+    finally:
+        project.compose("up", "--detach", "--no-deps", "--wait", "proxy")
 
 
 async def test_one_file_is_for_one_scheduler(project: Project) -> None:

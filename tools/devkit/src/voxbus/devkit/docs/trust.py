@@ -23,6 +23,8 @@ Each service logs in to NATS with a key of its own, may do what this page says, 
 - `python -m voxbus.common.trust DIRECTORY` writes `DIRECTORY/{login}/nkey` (mode 0400, kept when it is there) and
   `DIRECTORY/nats/nats.conf`, which has no secret in it. To take a key away from somebody, delete it, run this again,
   restart the server with the new configuration, and hand the new key out.
+- With `--share scheduler_secret=scheduler,operator` it also makes what some of them have in common, as a file of that
+  name in the folder of each, which is its `SECRETS_DIR`. Whoever is named no more loses it.
 - `NATS_NKEY_FILE` tells a service where its key is. A server that asks for no login is used without one, as before.
 - `python -m voxbus.common.bus`, with the key of `setup`, makes streams, buckets and consumers. No other login may.
   Services wait for it, and say so.
