@@ -65,7 +65,8 @@ def _run(command: Sequence[str], environment: Mapping[str, str], within_s: float
 
 
 def have_bases() -> None:
-    """Raises Missing."""
+    """Raises Missing, and EngineFailed where no engine answers."""
+    docker("version")
     for image in BASES:
         try:
             docker("image", "inspect", image)
