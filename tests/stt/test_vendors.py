@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from voxbus.common.agent_files import load_agents, resolve
 from voxbus.common.errors import ProviderError
+from voxbus.common.providers.breaker import Breakers
 from voxbus.stt.providers import make_all
+from voxbus.stt.providers.chain import Chain
 from voxbus.stt.recognizer import Hearing, Recognizer
 from voxbus.stt.settings import SttSettings
 
@@ -20,6 +25,7 @@ from voxbus.devkit.vendors.server import SIMULATED, Vendors
 
 from .hearing import AGENT, PAUSE, TUESDAY, WORKS, Told, audio, plain, utter
 
+AGENTS = Path(__file__).parents[2] / "agents"
 #: As the simulator calls them; where a vendor has more than one protocol, its name is another one.
 VENDOR = {"together": "together-realtime"}
 ASKED = ("openai-transcribe", "groq-transcribe", "cloudflare-whisper")
@@ -208,3 +214,27 @@ async def test_nova_is_kept_alive_and_flux_fed_with_silence(vendors: Vendors, at
             and vendors.desk.counts["cloudflare-flux.audio"] > 3
         ):
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("second", ["pocketsphinx", "openai-transcribe"])
+async def test_where_the_first_refuses_the_second_hears_the_turn_from_its_beginning(
+    vendors: Vendors, told: Told, second: str
+) -> None:
+    vendors.desk.faults.always("deepgram-flux", Fault("rate_limited"))
+    given = {key.lower(): value for key, value in vendors.environment.items()} | {"stt_processes": "1"}
+    settings = SttSettings.model_validate({"stt_provider": f"deepgram-flux,{second}", **given})
+    recognizers = make_all(settings)
+    for recognizer in recognizers.values():
+        await recognizer.start()
+    agent = resolve(load_agents(AGENTS)["appointment_reminder"], {})
+    switched: list[bool] = []
+    listener = replace(told.listener(), on_provider=switched.append)
+    hearing = Chain(recognizers, Breakers()).attend(agent, 0.7, listener)
+    recognition = hearing.open()
+    await utter(recognition, audio(WORKS) + PAUSE[:2400])
+    recognition.look()
+    assert plain((await recognition.finish(looked=True)).text) == WORKS
+    assert (switched, told.lost) == ([True, False], [])
+    await hearing.close()
+    for recognizer in recognizers.values():
+        await recognizer.close()

@@ -80,14 +80,19 @@ class ChainHearing:
         def failed(failure: ProviderError) -> None:
             self._failed(name, failure)
 
+        def lost(frames: int, why: str) -> None:
+            if name == self._name:  # else the next one hears them
+                self._listener.on_lost(frames, why)
+
         def partial(text: str) -> None:
             self._breakers.succeeded(name)
             self._listener.on_partial(text)
 
+        self._name = name
         recognizer = self._recognizers[name]
         self._breakers.asking(name, time.monotonic())
         self._listener.on_provider(recognizer.ends_turns)
-        listener = replace(self._listener, on_failed=failed, on_partial=partial)
+        listener = replace(self._listener, on_failed=failed, on_lost=lost, on_partial=partial)
         return recognizer.attend(self._agent, self._eot_threshold, listener)
 
     def _failed(self, name: str, failure: ProviderError) -> None:

@@ -164,13 +164,14 @@ class StreamHearing:
         self._queue.clear()
         self._backlog_bytes = 0
         self._refused = failure.cause not in ("connection", "cut_off", "malformed")
+        if self._refused or tries > 1:
+            # Somebody else may hear the call from here on, and all of this turn: then nothing is lost.
+            self._listener.on_failed(failure)
         if self._refused:
             for stretch in self._line.stretches:
                 if stretch.audio and not stretch.done:
                     self._listener.on_lost(-(-len(stretch.audio) // _FRAME_BYTES), "provider_refuses")
                     stretch.audio.clear()
-        if self._refused or tries > 1:
-            self._listener.on_failed(failure)
 
     def _tell_change(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
