@@ -19,6 +19,8 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 #: Any number, as long as nobody else locks by it: replicas that start together migrate one after another.
 _MIGRATION_LOCK: Final = 0x766F7862
 
+_READS: Final = "voxbus_reads"
+
 
 def url_of(text: str) -> URL:
     """With the asyncio driver, whatever driver was named or left out. Raises ValueError."""
@@ -33,6 +35,11 @@ def url_of(text: str) -> URL:
             return url.set(drivername="postgresql+asyncpg")
         case _:
             raise ValueError("sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+
+
+def reader(engine: AsyncEngine) -> AsyncEngine:
+    """The same database, for transactions that write nothing."""
+    return engine.execution_options(**{_READS: True})
 
 
 def connect(url: URL) -> AsyncEngine:
@@ -57,8 +64,10 @@ def connect(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later would fail where another wrote in between.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # A transaction that reads first and writes later would fail where another wrote in between. One that only
+        # reads waits for nobody: SQLite's queue of writers is not a fair one.
+        reads = connection.get_execution_options().get(_READS)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from voxbus.scheduler.core_orders import Order
+from voxbus.scheduler.database import reader
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call, Change, Report
 
@@ -30,6 +31,7 @@ class Record:
 class Book:
     def __init__(self, engine: AsyncEngine) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
 
     async def order(
         self, order: Order, *, call_id: str, key: str | None, from_number: str, now_s: float
@@ -54,7 +56,7 @@ class Book:
                 session.add(Change(call_id=call_id, at_s=now_s, state="queued"))
         except IntegrityError:
             # The key exists: whoever asks again, or twice at once, gets the call that it made.
-            async with self._session() as session:
+            async with self._reads() as session:
                 existing = await session.scalar(select(Call).where(Call.idempotency_key == key))
             if key is None or existing is None:
                 raise
@@ -64,7 +66,7 @@ class Book:
         return call, True
 
     async def record(self, id_or_sid: str) -> Record | None:
-        async with self._session() as session:
+        async with self._reads() as session:
             call = await session.scalar(
                 select(Call).where((Call.id == id_or_sid) | (Call.call_sid == id_or_sid))
             )
@@ -83,19 +85,19 @@ class Book:
             query = query.where(Call.state == state)
         if before is not None:
             query = query.where(Call.position < before)
-        async with self._session() as session:
+        async with self._reads() as session:
             return list(await session.scalars(query))
 
     async def find(self, session_id: str, call_sid: str) -> str | None:
         """The id of the call that a report is about."""
-        async with self._session() as session:
+        async with self._reads() as session:
             return await session.scalar(
                 select(Call.id).where((Call.id == session_id) | (Call.call_sid == call_sid)).limit(1)
             )
 
     async def report(self, call_sid: str) -> Report | None:
         """Of any call, ordered here or not."""
-        async with self._session() as session:
+        async with self._reads() as session:
             return await session.get(Report, call_sid)
 
     async def keep_report(self, call_sid: str, call_id: str | None, body: str, now_s: float) -> bool:
@@ -105,7 +107,7 @@ class Book:
             async with self._session.begin() as session:
                 session.add(report)
         except IntegrityError:
-            async with self._session() as session:
+            async with self._reads() as session:
                 if await session.get(Report, call_sid) is None:
                     raise
             return False

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from voxbus.scheduler.core_contacts import Contact as Listed
 from voxbus.scheduler.core_rules import Campaign as Rules
+from voxbus.scheduler.database import reader
 from voxbus.scheduler.store.book import KeyReused
 from voxbus.scheduler.store.steps import changed, enter, insert_new
 from voxbus.scheduler.store.whole import whole
@@ -52,6 +53,7 @@ class Line:
 class Campaigns:
     def __init__(self, engine: AsyncEngine) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
 
     async def create(
         self, campaign_id: str, key: str | None, rules: Rules, now_s: float
@@ -71,7 +73,7 @@ class Campaigns:
             async with self._session.begin() as session:
                 session.add(campaign)
         except IntegrityError:
-            async with self._session() as session:
+            async with self._reads() as session:
                 existing = await session.scalar(select(Campaign).where(Campaign.idempotency_key == key))
             if key is None or existing is None:
                 raise
@@ -81,13 +83,13 @@ class Campaigns:
         return campaign, True
 
     async def get(self, campaign_id: str) -> Campaign | None:
-        async with self._session() as session:
+        async with self._reads() as session:
             return await session.get(Campaign, campaign_id)
 
     async def all(self, limit: int) -> list[Campaign]:
         """The newest first."""
         query = select(Campaign).order_by(Campaign.created_at_s.desc(), Campaign.id).limit(limit)
-        async with self._session() as session:
+        async with self._reads() as session:
             return list(await session.scalars(query))
 
     async def progress(self, campaign_id: str) -> Progress:
@@ -98,7 +100,7 @@ class Campaigns:
         )
         states = {"waiting": 0, "calling": 0}
         results: dict[str, int] = {}
-        async with self._session() as session:
+        async with self._reads() as session:
             for state, result, count in await session.execute(counts):
                 if state == "done":
                     results[result] = count
@@ -150,7 +152,7 @@ class Campaigns:
             .order_by(Contact.id)
             .limit(_PAGE)
         )
-        async with self._session() as session:
+        async with self._reads() as session:
             return [Line(contact, call) for contact, call in await session.execute(query)]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from voxbus.scheduler import core_plan as plan
 from voxbus.scheduler.core_rules import Campaign as Rules
 from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.core_states import FINAL, state_of
+from voxbus.scheduler.database import reader
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call, Campaign, Contact
 
@@ -29,10 +30,14 @@ def put(contact: Contact, verdict: plan.NotBefore | plan.Done, now_s: float) -> 
 class Contacts:
     def __init__(self, engine: AsyncEngine, house: House) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
         self._house = house
 
     async def settle(self, now_s: float) -> list[tuple[str, str]]:
         """Takes in which calls have ended. Returns the campaigns that had to be paused for it, with the reason."""
+        async with self._reads() as session:
+            if not await session.scalar(select(exists().where(Contact.news))):
+                return []
         async with self._session.begin() as session:
             found = await session.scalars(
                 select(Contact).where(Contact.news).limit(_AT_ONCE).with_for_update(skip_locked=True)

@@ -21,6 +21,7 @@ from voxbus.scheduler.core_rules import Campaign as Rules
 from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.core_states import LIVE, MAYBE
 from voxbus.scheduler.core_window import is_open
+from voxbus.scheduler.database import reader
 from voxbus.scheduler.store.contacts import put
 from voxbus.scheduler.store.steps import enter
 from voxbus.scheduler.store.whole import whole
@@ -63,6 +64,7 @@ class Dispatch:
 
     def __init__(self, engine: AsyncEngine, account: str, house: House, limits: Limits) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
         self._account = account
         self._house = house
         self._limits = limits
@@ -76,7 +78,7 @@ class Dispatch:
             Contact.state == "waiting",
             Contact.next_at_s <= now_s,
         )
-        async with self._session() as session:
+        async with self._reads() as session:
             return bool(await session.scalar(select(or_(waits, contact))))
 
     async def take(self, claim: str, now_s: float, until_s: float, free: int | None) -> Call | Wait:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from voxbus.scheduler.core_carrier import EXPIRED, Refused
 from voxbus.scheduler.core_states import MAYBE
+from voxbus.scheduler.database import reader
 from voxbus.scheduler.store.steps import enter
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call, Pace
@@ -19,6 +20,7 @@ class Queue:
 
     def __init__(self, engine: AsyncEngine, account: str) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
         self._account = account
 
     async def open(self) -> None:
@@ -31,7 +33,7 @@ class Queue:
 
     async def waiting(self) -> int:
         """How many calls are queued."""
-        async with self._session() as session:
+        async with self._reads() as session:
             return (
                 await session.scalar(select(func.count()).select_from(Call).where(Call.state == "queued"))
                 or 0
@@ -80,10 +82,12 @@ class Queue:
 
     async def expire(self, before_s: float, now_s: float) -> int:
         """Gives up calls that were ordered before ``before_s`` and wait still. Returns how many."""
+        expired = (Call.state == "queued", Call.created_at_s < before_s)
+        async with self._reads() as session:
+            if not await session.scalar(select(exists().where(*expired))):
+                return 0
         async with self._session.begin() as session:
-            old = await session.scalars(
-                select(Call.id).where(Call.state == "queued", Call.created_at_s < before_s)
-            )
+            old = await session.scalars(select(Call.id).where(*expired))
             done = [
                 await enter(
                     session,

@@ -9,6 +9,7 @@ from typing import Literal
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
+from voxbus.scheduler.database import reader
 from voxbus.scheduler.store.steps import changed, insert_new
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Contact, DoNotCall
@@ -32,6 +33,7 @@ class Refusal:
 class Refusals:
     def __init__(self, engine: AsyncEngine) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
 
     async def add(self, refusals: Sequence[Refusal]) -> int:
         """How many were new. Who is on the list stays there as first written: the oldest evidence counts."""
@@ -50,7 +52,7 @@ class Refusals:
         return new
 
     async def get(self, number: str) -> DoNotCall | None:
-        async with self._session() as session:
+        async with self._reads() as session:
             return await session.get(DoNotCall, number)
 
     async def remove(self, number: str) -> bool:
@@ -60,5 +62,5 @@ class Refusals:
     async def page(self, after: str, limit: int) -> list[DoNotCall]:
         """In the order of the numbers, those behind ``after``."""
         query = select(DoNotCall).where(DoNotCall.number > after).order_by(DoNotCall.number).limit(limit)
-        async with self._session() as session:
+        async with self._reads() as session:
             return list(await session.scalars(query))

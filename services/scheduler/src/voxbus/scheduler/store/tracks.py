@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from voxbus.scheduler.core_states import LIVE, MAYBE, State, may, state_of
+from voxbus.scheduler.database import reader
 from voxbus.scheduler.store.steps import changed, enter, tell_contacts
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call
@@ -22,6 +23,7 @@ BoundBy = Literal["create", "callback", "list"]
 class Tracks:
     def __init__(self, engine: AsyncEngine) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
+        self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
 
     async def bind(self, call_id: str, call_sid: str, by: BoundBy, now_s: float) -> bool:
         """``call_sid`` is this call. False when the call has another one already."""
@@ -55,7 +57,7 @@ class Tracks:
 
     async def find(self, call_sid: str, session_id: str = "") -> Call | None:
         """By its CallSid, or by the session that only its own webhooks know."""
-        async with self._session() as session:
+        async with self._reads() as session:
             found = await session.scalar(select(Call).where(Call.call_sid == call_sid))
             if found is None and session_id:
                 found = await session.scalar(select(Call).where(Call.id == session_id))
@@ -87,7 +89,7 @@ class Tracks:
             )
 
     async def unconfirmed(self) -> list[Call]:
-        async with self._session() as session:
+        async with self._reads() as session:
             return list(
                 await session.scalars(
                     select(Call)
@@ -98,7 +100,7 @@ class Tracks:
 
     async def taken(self, to_number: str) -> frozenset[str]:
         """The CallSids of calls to this number that are known to be theirs."""
-        async with self._session() as session:
+        async with self._reads() as session:
             sids = await session.scalars(
                 select(Call.call_sid).where(Call.to_number == to_number, Call.call_sid.is_not(None))
             )
@@ -106,7 +108,7 @@ class Tracks:
 
     async def rivals(self, call: Call) -> int:
         """Other calls to the same number, dialled at about that time, whose request may have been the one."""
-        async with self._session() as session:
+        async with self._reads() as session:
             others = await session.scalars(
                 select(Call.id).where(
                     Call.to_number == call.to_number,
@@ -124,7 +126,7 @@ class Tracks:
 
     async def silent(self, before_s: float, limit: int = 20) -> list[Call]:
         """Live calls that nothing was heard of since ``before_s``, and that nobody has looked for since."""
-        async with self._session() as session:
+        async with self._reads() as session:
             return list(
                 await session.scalars(
                     select(Call)
@@ -152,7 +154,7 @@ class Tracks:
         query = (
             select(Call).where(Call.hang_up, Call.state.in_(LIVE), Call.call_sid.is_not(None)).limit(limit)
         )
-        async with self._session() as session:
+        async with self._reads() as session:
             return list(await session.scalars(query))
 
     async def hung_up(self, call_id: str) -> None:
