@@ -170,7 +170,7 @@ async def test_a_repeated_campaign_is_the_same_one(api: Api) -> None:
         ({"window": {"start": "12:00", "end": "12:00"}}, "bad_campaign", "quiet hours"),
         ({"fromNumber": "12"}, "bad_campaign", "fromNumber"),
         ({"retry": {"bored": {}}}, "bad_campaign", "retry"),
-        ({"retry": {"busy": {"afterSeconds": 1, "attempts": 1}}}, "bad_campaign", "afterSeconds"),
+        ({"retry": {"busy": {"afterSeconds": 0, "attempts": 1}}}, "bad_campaign", "afterSeconds"),
         ({"callsPerSecond": 0}, "bad_campaign", "callsPerSecond"),
         ({"more": 1}, "bad_campaign", "more"),
     ],

@@ -37,7 +37,7 @@ class Window(_Asked):
 
 
 class Retry(_Asked):
-    after_seconds: int = Field(ge=60, le=30 * 86_400, description="How long until the next call.")
+    after_seconds: int = Field(ge=1, le=30 * 86_400, description="How long until the next call.")
     attempts: int = Field(
         ge=1, le=20, description="After so many calls to the contact this outcome is final."
     )

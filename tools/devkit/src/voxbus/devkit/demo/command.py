@@ -7,6 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from voxbus.devkit.demo.campaign import ENVIRONMENT, campaign
 from voxbus.devkit.demo.listen import NoSoundDevice
 from voxbus.devkit.demo.office import NotOrdered
 from voxbus.devkit.demo.run import Options, demo
@@ -19,6 +20,11 @@ CANNOT_RUN = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--inbound", action="store_true", help="only the call in: somebody rings the agent")
     parser.add_argument("--outbound", action="store_true", help="only the call out: the agent rings somebody")
+    parser.add_argument(
+        "--campaign",
+        action="store_true",
+        help="call thirty contacts in four time zones instead, with a live table",
+    )
     parser.add_argument("--listen", action="store_true", help="play the calls while they last")
     parser.add_argument("--keep", action="store_true", help="keep the services' logs and the store of NATS")
     parser.add_argument(
@@ -51,9 +57,10 @@ def main(arguments: argparse.Namespace) -> int:
         listen=arguments.listen,
         directory=arguments.directory,
         providers=providers,
+        environment=ENVIRONMENT if arguments.campaign else {},
     )
     try:
-        return asyncio.run(demo(options))
+        return asyncio.run(campaign(options) if arguments.campaign else demo(options))
     except (NoSoundDevice, ChildFailed, NotOrdered) as error:
         print(f"\n{error}", file=sys.stderr)
         return CANNOT_RUN

@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +39,8 @@ PASSED, FAILED = 0, 1
 @dataclass(frozen=True)
 class Options:
     """``seed``: the voices of caller and callee, and the days and hours that they speak of. ``keep``: the services'
-    logs, the scheduler's database and the store of NATS stay. ``listen``: plays the calls while they last."""
+    logs, the scheduler's database and the store of NATS stay. ``listen``: plays the calls while they last.
+    ``environment``: of all services, on top."""
 
     inbound: bool = True
     outbound: bool = True
@@ -48,6 +49,7 @@ class Options:
     listen: bool = False
     directory: Path = Path("var/demo")
     providers: Providers = field(default_factory=Providers)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def llm_workers(self) -> int:
@@ -111,6 +113,7 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         carrier = await open_things.enter_async_context(LocalCarrier(PUBLIC_URL, line=line))
         simulated = await open_things.enter_async_context(vendors())
         environment = carrier.environment | {"PERSONA": callee.AGENT} | options.providers.environment
+        environment |= options.environment
         if options.providers.simulated:
             environment |= simulated.environment
         kept = options.directory / f"services-{secrets.token_hex(4)}" if options.keep else None
