@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import getpass
 import itertools
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -295,3 +297,58 @@ async def client_of() -> AsyncIterator[Callable[[int], Client]]:
 @pytest.fixture
 def client(scheduler: Scheduler, client_of: Callable[[int], Client]) -> Client:
     return client_of(scheduler.port)
+
+
+class Child:
+    """A process of a service."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[dict[str, object]] = []
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.lines.append(json.loads(line))
+
+    async def port(self) -> int:
+        async with asyncio.timeout(30):
+            while True:
+                for line in self.lines:
+                    if line["message"] == "listening":
+                        return int(str(line["port"]))
+                if self.process.returncode is not None:
+                    pytest.fail(f"it ended with {self.process.returncode}: {self.lines[-3:]}")
+                await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+        await self._reading
+
+
+Spawn = Callable[..., Awaitable[Child]]
+
+
+@pytest.fixture
+async def spawn(environment: dict[str, str], bus: Bus, agent: Agent) -> AsyncIterator[Spawn]:
+    children: list[Child] = []
+    await bus.agents.put(agent.name, agent.model_dump_json().encode())
+
+    async def start(service: str = "scheduler", **changes: str) -> Child:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            f"voxbus.{service}",
+            env={**os.environ, **environment, **changes},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        child = Child(process)
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        await child.kill()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,68 +19,13 @@ from voxbus.common.events import Ended, Started
 from voxbus.scheduler.core_states import OUTCOMES
 
 if TYPE_CHECKING:
-    from tests.scheduler.conftest import Client
+    from tests.scheduler.conftest import Client, Spawn
 
     from voxbus.devkit.carrier import Exchange, RestApi
 
 faults = pytest.importorskip("voxbus.devkit.carrier.faults", reason="the devkit brings the carrier simulator")
 
 ClientOf = Callable[[int], "Client"]
-
-
-class Child:
-    """A scheduler's process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.lines: list[dict[str, object]] = []
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.lines.append(json.loads(line))
-
-    async def port(self) -> int:
-        async with asyncio.timeout(30):
-            while True:
-                for line in self.lines:
-                    if line["message"] == "listening":
-                        return int(str(line["port"]))
-                if self.process.returncode is not None:
-                    pytest.fail(f"it ended with {self.process.returncode}: {self.lines[-3:]}")
-                await asyncio.sleep(0.02)
-
-    async def kill(self) -> None:
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
-        await self._reading
-
-
-Spawn = Callable[..., "asyncio.Future[Child]"]
-
-
-@pytest.fixture
-async def spawn(environment: dict[str, str], bus: Bus, agent: Agent) -> AsyncIterator[Spawn]:
-    children: list[Child] = []
-    await bus.agents.put(agent.name, agent.model_dump_json().encode())
-
-    async def start(**changes: str) -> Child:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "voxbus.scheduler",
-            env={**os.environ, **environment, **changes},
-            stderr=asyncio.subprocess.PIPE,
-        )
-        child = Child(process)
-        children.append(child)
-        return child
-
-    yield lambda **changes: asyncio.ensure_future(start(**changes))
-    for child in children:
-        await child.kill()
 
 
 def sessions(api: RestApi) -> Counter[str]:
