@@ -16,7 +16,12 @@ def test_every_contact_gets_its_result_and_every_call_its_report(tmp_path: Path)
     command = [sys.executable, "-m", "voxbus.devkit.cli", "demo", "--campaign", "--directory", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=460, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    for said in ("30 accepted", "line 32 refused: consent", "line 33 refused: to", "each has its report, once"):
+    for said in (
+        "30 accepted",
+        "line 32 refused: consent",
+        "line 33 refused: to",
+        "each has its report, once",
+    ):
         assert said in done.stdout
     assert "Traceback" not in done.stderr
     with (tmp_path / "campaign" / "results.csv").open() as file:

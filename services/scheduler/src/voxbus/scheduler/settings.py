@@ -83,6 +83,12 @@ class SchedulerSettings(web.WebSettings):
         le=100,
         description="How often campaigns may ring a number in a day of its own, all together.",
     )
+    keep_days: float = Field(
+        default=365.0,
+        ge=0,
+        description="Calls, contacts and reports that have been over for so long are removed; 0 = never. "
+        "The do-not-call list stays.",
+    )
     dials_at_once: int = Field(
         default=8, ge=1, le=100, description="Requests to the carrier that may wait for their answer at once."
     )

@@ -31,6 +31,7 @@ _MARGIN_S: Final = 5.0
 SWEEP_S: Final = 2.0
 #: A live call of which nothing was heard for so long is asked about.
 SILENT_S: Final = 120.0
+_FORGET_EVERY_S: Final = 3600.0
 
 log = logs.get_logger(__name__)
 
@@ -48,6 +49,8 @@ class Settler:
         self._queue = stores.queue
         self._tracks = stores.tracks
         self._refusals = stores.refusals
+        self._erasure = stores.erasure
+        self._forget_at_s = 0.0
         self._carrier = carrier
 
     async def handle(self, job: Job) -> None:
@@ -138,12 +141,22 @@ class Settler:
                     await self._ask_about(call)
                 for call in await self._tracks.to_hang_up():
                     await self.hang_up(call)
+                await self._forget()
             except (VoxbusError, CarrierUnavailable) as error:
                 log.warning("sweeping goes on later", error=error)
             except (SQLAlchemyError, OSError) as error:
                 # Its text repeats the statement with its values.
                 log.error("the database does not answer", kind=type(error).__name__)
             await asyncio.sleep(SWEEP_S)
+
+    async def _forget(self) -> None:
+        """Once an hour, what has been kept for long enough."""
+        if not self._settings.keep_days or time.monotonic() < self._forget_at_s:
+            return
+        self._forget_at_s = time.monotonic() + _FORGET_EVERY_S
+        calls = await self._erasure.expire(time.time() - self._settings.keep_days * 86_400)
+        if calls:
+            log.info("removed what was kept for long enough", calls=calls)
 
     async def _recover(self) -> None:
         now_s = time.time()

@@ -25,6 +25,7 @@ COMMANDS = (
     ("calls", "voxbus.devkit.commands.calls", "list the calls of the log"),
     ("why", "voxbus.devkit.commands.why", "say what went wrong in a call"),
     ("reports", "voxbus.devkit.commands.reports", "list, show and deliver reports that were lost"),
+    ("erase", "voxbus.devkit.commands.erase", "remove what is kept of a telephone number"),
     ("connect", "voxbus.devkit.commands.connect", "have a telephone number call this machine"),
     ("doctor", "voxbus.devkit.commands.doctor", "say what is configured, and what is missing"),
 )

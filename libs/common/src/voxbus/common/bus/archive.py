@@ -38,6 +38,15 @@ class Archive:
         except (js_errors.Error, nats.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"the archive does not answer: {type(error).__name__}") from error
 
+    async def purge(self, sid: str) -> None:
+        """Removes what was kept of the call. Raises BusUnavailable."""
+        try:
+            await self._client.jsm(timeout=2).purge_stream(
+                subjects.ARCHIVE_STREAM, subject=subjects.archive(sid)
+            )
+        except (js_errors.Error, nats.errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"the archive was not purged: {type(error).__name__}") from error
+
     async def get(self, sid: str) -> list[Stored]:
         """The log as it was when it was archived last; empty when it never was, or too long ago."""
         js = self._client.jetstream(timeout=2)

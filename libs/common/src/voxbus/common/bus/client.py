@@ -216,6 +216,10 @@ class Bus:
         """See Archive.get."""
         return await self._archive.get(sid)
 
+    async def purge_archive(self, sid: str) -> None:
+        """See Archive.purge."""
+        await self._archive.purge(sid)
+
     async def close(self) -> None:
         """Flushes and closes both connections. Jobs must have been drained before."""
         self._closing = True

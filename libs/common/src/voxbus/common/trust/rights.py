@@ -120,13 +120,16 @@ RIGHTS: Final[dict[str, Rights]] = {
         asks=(*_READ_LOGS, *_jobs("scheduler"), *_get(s.ARCHIVE_STREAM, _AGENTS), _AGENT_NAMES),
         says=_verdicts("scheduler"),
     ),
-    # Does by hand what the reporter does, and looks on.
+    # Does by hand what the reporter does, looks on, and removes what is kept of a number.
     OPERATOR: Rights(
-        writes=(*_events("reporter"), s.ARCHIVE_SUBJECTS, s.keys_of(s.LOST_REPORTS)),
+        writes=(
+            *(*_events("reporter"), s.ARCHIVE_SUBJECTS, s.keys_of(s.LOST_REPORTS)),
+            s.keys_of(s.CONTEXTS, "session"),
+        ),
         asks=(
             *(*_READ_LOGS, s.direct_get(s.ARCHIVE_STREAM), s.stream_api("INFO", s.ARCHIVE_STREAM)),
             *(*_get(s.ARCHIVE_STREAM, _LOST_REPORTS), _LOST_NAMES),
-            *_PURGE_LOGS,
+            *(*_PURGE_LOGS, s.stream_api("PURGE", s.ARCHIVE_STREAM)),
         ),
         hears=_FOLLOW_LOGS,
     ),

@@ -14,6 +14,7 @@ from voxbus.scheduler.store.book import Book, KeyReused
 from voxbus.scheduler.store.campaigns import Campaigns
 from voxbus.scheduler.store.contacts import Contacts
 from voxbus.scheduler.store.dispatch import Dispatch, Limits, Wait
+from voxbus.scheduler.store.erasure import Erasure
 from voxbus.scheduler.store.queue import Queue
 from voxbus.scheduler.store.refusals import Refusal, Refusals
 from voxbus.scheduler.store.tracks import Tracks
@@ -44,6 +45,7 @@ class Stores:
     dispatch: Dispatch
     queue: Queue
     refusals: Refusals
+    erasure: Erasure
     tracks: Tracks
 
     @classmethod
@@ -55,5 +57,6 @@ class Stores:
             Dispatch(engine, account, house, limits),
             Queue(engine, account),
             Refusals(engine),
+            Erasure(engine),
             Tracks(engine),
         )

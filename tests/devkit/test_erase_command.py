@@ -1,0 +1,63 @@
+"""``voxbus erase`` as it is typed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from voxbus.common.bus import Bus
+from voxbus.devkit import call_logs
+from voxbus.devkit.cli import main
+
+if TYPE_CHECKING:
+    from tests.conftest import Script
+
+CALLER, OTHER = "+15550100001", "+12125550199"
+
+
+@pytest.fixture(autouse=True)
+def place(nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NATS_URL", nats_url)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/scheduler.db")
+
+
+async def voxbus(*arguments: str) -> int:
+    # In a thread: the command has a loop of its own.
+    return await asyncio.to_thread(main, arguments)
+
+
+async def publish(bus: Bus, script: Script) -> str:
+    for stored in script.log:
+        await bus.append(stored.event)
+    return script.sid
+
+
+async def test_logs_and_archive_of_a_number_are_removed(
+    bus: Bus, new_script: Callable[[], Script], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of calls in, which no scheduler knows: every log is looked into."""
+    archived = await publish(bus, new_script().start().says(2, "hello").ends())
+    events = await bus.read_log(archived)
+    await bus.archive(archived, events)
+    await bus.purge_log(archived, through=events[-1].sequence)
+    over = await publish(bus, new_script().start().ends())
+    live = await publish(bus, new_script().start())
+    assert await voxbus("erase", "--number", OTHER) == 0
+    assert "0 calls removed" in capsys.readouterr().out
+    assert await voxbus("erase", "--number", "+1 555 010 0001") == 1
+    said = capsys.readouterr().out
+    assert "the logs and transcripts of 2 calls removed" in said
+    assert "1 calls are not over, and were left" in said
+    assert CALLER not in said
+    for sid in (archived, over):
+        assert await call_logs.read(bus, sid) == []
+    assert await call_logs.read(bus, live) != []
+
+
+async def test_what_is_no_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await voxbus("erase", "--number", "555") == 2
+    assert "not a telephone number" in capsys.readouterr().err

@@ -1,0 +1,110 @@
+"""What is removed again, on request and by age, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from voxbus.scheduler.core_contacts import Contact
+from voxbus.scheduler.core_orders import Order
+from voxbus.scheduler.core_rules import Campaign, House
+from voxbus.scheduler.core_window import span
+from voxbus.scheduler.store import Limits, Refusal, Stores
+
+ANN, BOB = "+12125550101", "+12125550102"
+NOW_S = 1_700_000_000.0
+
+
+def report(sid: str, *, from_: str, to: str) -> str:
+    return json.dumps(
+        {
+            "version": 1, "callSid": sid, "sessionId": "", "direction": "inbound", "from": from_, "to": to,
+            "agent": "a", "startedAt": "2026-01-01T00:00:00Z", "endedAt": "2026-01-01T00:01:00Z",
+            "durationMs": 60000, "outcome": "completed", "endReason": "caller_hung_up", "endDetail": "",
+            "answeredBy": "", "transcript": [], "turns": [], "interruptions": 0, "droppedFrames": 0,
+            "fallbacks": [], "usage": {"llm": [], "tts": [], "callMs": 60000},
+        }
+    )  # fmt: skip
+
+
+def sid_of(call_id: str) -> str:
+    return f"CA{call_id.encode().hex():0>32}"
+
+
+class Office:
+    def __init__(self, engine: AsyncEngine) -> None:
+        house = House(quiet=span(""), attempts_per_day=9)
+        self.stores = Stores.of(engine, "AC1", house, Limits(0.0, 100, 1000.0))
+
+    async def call(self, call_id: str, to: str, *, ended_s: float | None = NOW_S) -> None:
+        """One that has ended, with its report; None = it goes on."""
+        stores = self.stores
+        order = Order(to=to, agent="a")
+        await stores.book.order(order, call_id=call_id, key=None, from_number="+1", now_s=NOW_S)
+        await stores.dispatch.take("c" + call_id, NOW_S, NOW_S + 10, 100)
+        assert await stores.dispatch.dialling(call_id, "c" + call_id, NOW_S) is True
+        await stores.tracks.bind(call_id, sid_of(call_id), "create", NOW_S)
+        if ended_s is not None:
+            await stores.tracks.tell(call_id, "completed", ended_s, sequence=9, answered_by="", detail="")
+            body = report(sid_of(call_id), from_="+1", to=to)
+            await stores.book.keep_report(sid_of(call_id), call_id, body, ended_s)
+
+
+@pytest.fixture
+async def office(any_engine: AsyncEngine) -> Office:
+    office = Office(any_engine)
+    await office.stores.queue.open()
+    return office
+
+
+async def test_all_of_a_number_goes_and_nothing_of_another(office: Office) -> None:
+    stores = office.stores
+    await office.call("ann", ANN)
+    await office.call("bob", BOB)
+    inbound = sid_of("inbound"), sid_of("other")
+    await stores.book.keep_report(inbound[0], None, report(inbound[0], from_=ANN, to="+1"), NOW_S)
+    await stores.book.keep_report(inbound[1], None, report(inbound[1], from_=BOB, to="+1"), NOW_S)
+    rules = Campaign(name="c", agent="a")
+    await stores.campaigns.create("c", None, rules, NOW_S)
+    contacts = [Contact(n, to, ("UTC",), "form", 0.0, {}) for n, to in enumerate((ANN, BOB))]
+    await stores.campaigns.add("c", [(contact, NOW_S + 9) for contact in contacts], NOW_S)
+    await stores.refusals.add([Refusal(ANN, "call", "never again", NOW_S, sid_of("ann"))])
+    erased = await stores.erasure.erase(ANN)
+    assert (erased.sessions, erased.contacts, erased.reports, erased.going_on) == (("ann",), 1, 2, 0)
+    assert set(erased.call_sids) == {sid_of("ann"), inbound[0]}
+    assert await stores.book.record("ann") is None
+    assert await stores.book.report(sid_of("ann")) is None
+    assert await stores.book.report(inbound[0]) is None
+    # Who wants no calls gets none, also when nothing else is known of them any more.
+    row = await stores.refusals.get(ANN)
+    assert row is not None
+    assert (row.evidence, row.call_sid, erased.listed) == ("", None, True)
+    record = await stores.book.record("bob")
+    assert record is not None
+    assert record.report is not None
+    assert await stores.book.report(inbound[1]) is not None
+    assert (await stores.campaigns.progress("c")).contacts == 1
+    again = await stores.erasure.erase(ANN)
+    assert (again.sessions, again.contacts, again.reports) == ((), 0, 0)
+
+
+async def test_a_call_that_goes_on_is_left(office: Office) -> None:
+    await office.call("ann", ANN, ended_s=None)
+    erased = await office.stores.erasure.erase(ANN)
+    assert (erased.sessions, erased.going_on) == ((), 1)
+    assert await office.stores.book.record("ann") is not None
+
+
+async def test_what_is_old_goes_and_what_goes_on_stays(office: Office) -> None:
+    await office.call("old", ANN, ended_s=NOW_S - 100)
+    await office.call("new", ANN, ended_s=NOW_S + 100)
+    await office.call("live", BOB, ended_s=None)
+    await office.stores.refusals.add([Refusal(ANN, "api", "", NOW_S - 100)])
+    assert await office.stores.erasure.expire(NOW_S) == 1
+    assert await office.stores.book.record("old") is None
+    assert await office.stores.book.report(sid_of("old")) is None
+    for call_id in ("new", "live"):
+        assert await office.stores.book.record(call_id) is not None
+    assert await office.stores.refusals.get(ANN) is not None
