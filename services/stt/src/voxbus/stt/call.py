@@ -49,6 +49,7 @@ class Call:
         assert state.started is not None
         self.row = row
         self.over = asyncio.Event()
+        self.caught_up = asyncio.Event()  # with the caller, once
         self.error: BaseException | None = None  # why it is over, when it failed here
         self.on_kept: Callable[[], None] = lambda: None  # another worker was given our job, and left it to us
         self.sid = state.started.call
@@ -204,6 +205,7 @@ class Call:
         window = line.window()
         if window is None:
             self._busy_since_s, self._burst_ms = None, 0
+            self.caught_up.set()
             return None
         self._window_start_ms, self._window = window
         audio = self._window

@@ -47,6 +47,8 @@ _SETTLE_S = 0.5
 #: the windows of many that catch up together are one batch.
 _AT_ONCE = 16
 _TAKING = 16
+#: The next one is not taken before an earlier one has caught up with its caller, or is too slow in that.
+_CATCH_UP_S = 0.5
 #: Calls that are given away at a time, and how long one of them waits for its taker before the next may go.
 _LEAVING = 2
 _TAKEN_S = 0.5
@@ -115,6 +117,8 @@ class SttService:
         async with AsyncExitStack() as ours:
             async with self._taking:
                 call = await self._take(job, ours)
+                if call is not None:
+                    await _within(call.caught_up.wait(), _CATCH_UP_S)
             if call is not None:
                 await self._hold(job, call)
 
