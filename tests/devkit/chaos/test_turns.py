@@ -8,9 +8,9 @@ import pytest
 
 from voxbus.devkit.carrier import Moment
 from voxbus.devkit.chaos.core_turns import Turn, sentence_lengths, turns_of
-from voxbus.devkit.chaos.facts import CallFacts
+from voxbus.devkit.chaos.facts import CallFacts, Death
 
-from .call_maker import Log, asked, call
+from .call_maker import BEGAN_S, Log, asked, call
 
 
 def turns(of: CallFacts, **lengths: float) -> list[Turn]:
@@ -85,6 +85,15 @@ def test_what_is_said_between_two_streams_never_reaches_us(start_ms: float, offl
         ),
     )
     (turn,) = turns(facts)
+    assert turn.offline is offline
+
+
+@pytest.mark.parametrize(("service", "offline"), [("gateway", True), ("stt", False)])
+def test_what_is_said_to_a_dead_gateway_never_reaches_us_either(service: str, offline: bool) -> None:
+    moments = (Moment(0, "stream_started"), Moment(1300, "stream_lost"), Moment(1500, "stream_started"))
+    facts = dataclasses.replace(call("_" * 40, Log(), [asked(1050)]), line=moments)
+    death = Death(service, f"{service}-0", 7, BEGAN_S + 1)
+    (turn,) = turns_of(facts, {}, [death])
     assert turn.offline is offline
 
 

@@ -99,7 +99,7 @@ class Cost:
 
 def cost_of(facts: Facts) -> Cost:
     lengths = sentence_lengths(facts.calls)
-    turns = [turn for call in facts.calls for turn in turns_of(call, lengths)]
+    turns = [turn for call in facts.calls for turn in turns_of(call, lengths, facts.deaths)]
     calm = [turn for turn in turns if not any(touches(death, turn) for death in facts.deaths)]
     usual = _usual(calm)
     tolls = tuple(

@@ -9,7 +9,7 @@ agent    ________######____########__________________
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -20,12 +20,14 @@ from voxbus.common.events import Heard, Utterance
 from voxbus.common.fold import CallState, fold
 from voxbus.common.turns import TurnState
 from voxbus.devkit.carrier.core_spans import Span, spans
-from voxbus.devkit.chaos.facts import Asked, CallFacts
+from voxbus.devkit.chaos.facts import Asked, CallFacts, Death
 
 #: Frames are whole and marks a moment late: what is played may be off by so much a sentence.
 _TOLERANCE_MS = 60.0
 #: What a process that dies has read and not handed on.
 _ON_THE_WAY_MS = 100.0
+#: A busy carrier notices so late that a gateway is gone.
+_NOTICED_MS = 1000.0
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,24 @@ def sentence_lengths(calls: Iterable[CallFacts]) -> dict[str, float]:
     return {text: median(lengths) for text, lengths in heard.items()}
 
 
-def turns_of(call: CallFacts, lengths: Mapping[str, float]) -> list[Turn]:
+def turns_of(call: CallFacts, lengths: Mapping[str, float], deaths: Sequence[Death] = ()) -> list[Turn]:
     """``lengths``: see ``sentence_lengths``."""
     state = fold(call.log)
+    gaps = _without_stream(call, deaths)
     end_ms = len(call.audible) * FRAME_MS
     ends = [asked.start_ms for asked in call.asked[1:]] + [float(end_ms)]
-    return [_turn(call, state, asked, until, lengths) for asked, until in zip(call.asked, ends, strict=True)]
+    return [
+        _turn(call, state, asked, until, lengths, gaps) for asked, until in zip(call.asked, ends, strict=True)
+    ]
 
 
 def _turn(
-    call: CallFacts, state: CallState, asked: Asked, until_ms: float, lengths: Mapping[str, float]
+    call: CallFacts,
+    state: CallState,
+    asked: Asked,
+    until_ms: float,
+    lengths: Mapping[str, float],
+    gaps: Sequence[tuple[float, float]],
 ) -> Turn:
     first, last = int(asked.end_ms // FRAME_MS), int(until_ms // FRAME_MS)
     audible = call.audible[first:last]
@@ -96,7 +106,7 @@ def _turn(
         float(longest.duration_ms),
         call.began_s + (first * FRAME_MS + longest.end_ms) / 1000,
         answered,
-        _overlaps(asked, _without_stream(call)),
+        _overlaps(asked, gaps),
         lost,
         twice,
         unsaid,
@@ -104,13 +114,16 @@ def _turn(
     )
 
 
-def _without_stream(call: CallFacts) -> list[tuple[float, float]]:
-    """When (ms) the carrier had no stream to us, after the first one."""
+def _without_stream(call: CallFacts, deaths: Sequence[Death]) -> list[tuple[float, float]]:
+    """When (ms) the carrier had no stream to us, after the first one: from the death of its gateway on."""
+    died_ms = [1000 * (death.at_s - call.began_s) for death in deaths if death.service == "gateway"]
     gaps: list[tuple[float, float]] = []
     lost_ms: float | None = None
     for moment in call.line:
         if moment.what in ("stream_lost", "stream_closed"):
-            lost_ms = moment.at_ms
+            lost_ms = min(
+                (at for at in died_ms if 0 <= moment.at_ms - at < _NOTICED_MS), default=moment.at_ms
+            )
         elif moment.what == "stream_started" and lost_ms is not None:
             gaps.append((lost_ms, moment.at_ms))
             lost_ms = None
