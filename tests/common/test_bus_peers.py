@@ -9,9 +9,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import msgpack
 import pytest
+from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
+from voxbus.common import subjects
 from voxbus.common.agents import Agent
 from voxbus.common.bus import Bus, BusConfig, Job, JobRunner, Peers
 from voxbus.common.events import Started
@@ -127,17 +130,26 @@ def calls(bus: Bus, new_sid: Callable[[], str], agent: Agent) -> Calls:
 
 
 async def test_what_a_dead_worker_held_is_put_back_in_the_order_it_wished(
-    nats_url: str, worker: Worker, calls: Calls
+    nats_url: str, bus: Bus, worker: Worker, calls: Calls
 ) -> None:
     before = put_back()
+    gone: list[str] = []
+
+    async def hear(message: Msg) -> None:
+        name, there = msgpack.unpackb(message.data)
+        gone.extend(() if there else [name])
+
+    await bus.control.subscribe(subjects.peers("stt"), cb=hear)
     async with other(nats_url) as doomed:
         sids = await calls()
         held = await doomed.holds(CALLS)
         assert sorted(held) == sorted(sids)
         await worker.start()
         await known(worker, CALLS)
+        names = set(worker.peers._others)
         doomed.process.kill()
         assert await worker.wait_for(CALLS) == held[::-1]
+        assert set(gone) == names, "whoever else knew it need not look for it"
     assert put_back() - before == CALLS
 
 

@@ -76,12 +76,12 @@ class Peers:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
         with contextlib.suppress(nats.errors.Error):
-            await self._say(there=False)
+            await self._say(self.name, there=False)
         for subscription in self._subscriptions:
             await subscription.close()
 
-    async def _say(self, *, there: bool) -> None:
-        await self._client.publish(subjects.peers(self._consumer), msgpack.packb((self.name, there)))
+    async def _say(self, name: str, *, there: bool) -> None:
+        await self._client.publish(subjects.peers(self._consumer), msgpack.packb((name, there)))
 
     def _forget(self) -> None:
         """The server was away: of who does not answer now nobody knows why."""
@@ -102,7 +102,7 @@ class Peers:
         while True:
             try:
                 if looks % _HELLO_LOOKS == 0:
-                    await self._say(there=True)
+                    await self._say(self.name, there=True)
                 await self._look_at_neighbour()
             except nats.errors.Error:  # no connection just now
                 self._forget()
@@ -121,14 +121,15 @@ class Peers:
             if held is None:
                 await asyncio.sleep(_SURE_S)
                 held = await self._ask(neighbour)
-        except (AnswerLost, TimeoutError):
-            return
+        except (AnswerLost, TimeoutError, ValueError, msgpack.UnpackException):
+            return  # slow, frozen, or of a version that says it otherwise
         if neighbour != self._neighbour:
             return  # the server was away meanwhile
         if held is not None:
             self._held = held
             return
         self._others.discard(neighbour)
+        await self._say(neighbour, there=False)
         for lease in self._held:
             await self._client.publish(lease, PUT_BACK)
         _PUT_BACK.inc(len(self._held))
@@ -139,5 +140,7 @@ class Peers:
         message = await self._bus.requests.ask(subjects.peer(self._consumer, name), b"", _ANSWER_S)
         if (message.headers or {}).get("Status") == "503":
             return None
-        held: list[str] = msgpack.unpackb(message.data)
+        held = msgpack.unpackb(message.data)
+        if not isinstance(held, list):
+            raise ValueError("no list of leases")
         return held
