@@ -137,10 +137,18 @@ def test_a_contact_that_came_onto_the_list_is_done() -> None:
     [("FFFF", False), ("FFFFF", True), ("FFFSS", True), ("FFSSS", False), ("FFFSSS", True)],
 )
 def test_the_breaker_trips_at_half_of_five_calls(calls: str, trips: bool) -> None:
-    said = breaker([Ended(failed=call == "F", why="13224" if call == "F" else "") for call in calls])
+    ended = {"F": Ended("failed", "13224"), "S": Ended("completed")}
+    said = breaker([ended[call] for call in calls])
     assert bool(said) == trips
     if trips:
         assert said == f"{calls.count('F')} of {len(calls)} calls failed within 120 s; most often: 13224"
+
+
+def test_numbers_that_do_not_exist_are_no_failure_of_the_carrier() -> None:
+    assert breaker([Ended("failed", "21211")] * 9) == ""
+    assert (
+        breaker([Ended("unknown")] * 5) == "5 of 5 calls failed within 120 s; most often: no reason was given"
+    )
 
 
 @pytest.mark.parametrize(

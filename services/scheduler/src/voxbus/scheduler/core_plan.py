@@ -161,8 +161,13 @@ def result_of(state: State) -> Result:
 class Ended:
     """A call of the campaign that was dialled and has ended. ``why``: the carrier's code, or what the log says."""
 
-    failed: bool
+    state: State
     why: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """A number that does not exist is the list's fault, and no reason to spare the others."""
+        return self.state in ("failed", "unknown") and self.why not in WRONG_NUMBER
 
 
 #: The breaker looks back so far, and at no fewer calls.

@@ -88,7 +88,7 @@ async def _break(session: AsyncSession, campaign: Campaign, now_s: float) -> boo
             Call.dialled_at_s > 0,
         )
     )
-    why = plan.breaker([plan.Ended(state in ("failed", "unknown"), code or state) for state, code in ended])
+    why = plan.breaker([plan.Ended(state_of(state), code or state) for state, code in ended])
     if why:
         campaign.state, campaign.reason, campaign.updated_at_s = "paused", why, now_s
     return bool(why)
