@@ -62,7 +62,7 @@ class Api:
         return campaign
 
     async def upload(self, campaign: str, contacts: list[Any]) -> httpx.Response:
-        return await self.http.post(f"/v1/campaigns/{campaign}/contacts", json=contacts)
+        return await self.http.post(f"/v1/campaigns/{campaign}/contacts", json=contacts, timeout=120)
 
     async def view(self, campaign: str) -> dict[str, Any]:
         view: dict[str, Any] = (await self.http.get(f"/v1/campaigns/{campaign}")).json()
@@ -207,6 +207,22 @@ async def test_a_contact_without_what_the_agent_says_is_refused(api: Api) -> Non
     body = (await api.upload(campaign, [{"to": ANN, "consent": CONSENT}])).json()
     (fault,) = body["refused"]
     assert "{name}" in fault["reason"]
+
+
+async def test_a_long_list_keeps_nobody_waiting(api: Api) -> None:
+    campaign = await api.campaign(window={"days": ["mon"], "start": "09:00", "end": "09:01"})
+    numbers = (f"+1212{200 + n // 10_000}{n % 10_000:04d}" for n in range(10_000))
+    uploading = asyncio.create_task(
+        api.upload(campaign, [{"to": number, "consent": CONSENT} for number in numbers])
+    )
+    answered = 0
+    while not uploading.done():
+        assert (await api.http.get("/health")).status_code == 200
+        answered += 1
+        await asyncio.sleep(0.02)
+    assert (await uploading).json() == {"accepted": 10_000, "refused": []}
+    assert answered > 10
+    assert (await api.view(campaign))["progress"]["waiting"] == 10_000
 
 
 async def test_a_wrong_upload_is_refused_as_a_whole(api: Api) -> None:

@@ -56,8 +56,8 @@ async def insert_new(
     insert = postgresql.insert if postgres else sqlite.insert
     names = [column.key for column in key.table.columns if column.key in vars(rows[0])]
     values = [{name: getattr(row, name) for name in names} for row in rows]
-    statement = insert(key.table).values(values).on_conflict_do_nothing().returning(key)
-    return set(await session.scalars(statement))
+    statement = insert(key.table).on_conflict_do_nothing().returning(key)
+    return set(await session.scalars(statement, values))
 
 
 async def changed(session: AsyncSession, statement: Any) -> int:
