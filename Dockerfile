@@ -17,7 +17,7 @@ ARG SERVICE
 COPY . .
 RUN case "$SERVICE" in \
         "") echo "say which: --build-arg SERVICE=gateway"; exit 1 ;; \
-        devkit) set -- tools/devkit services/reporter ;; \
+        devkit) set -- tools/devkit services/llm services/reporter services/scheduler ;; \
         *) set -- "services/$SERVICE" ;; \
     esac && mkdir /picked && cp -r --parents libs "$@" /picked
 

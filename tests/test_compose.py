@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,10 @@ def test_every_shared_secret_is_a_setting_of_who_gets_it() -> None:
 @pytest.mark.parametrize("service", OURS)
 def test_services_wait_for_the_setup(service: str) -> None:
     assert SERVICES[service]["depends_on"]["setup"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_image_of_the_command_is_built_from_all_packages_that_it_needs() -> None:
+    devkit = tomllib.loads((ROOT / "tools/devkit/pyproject.toml").read_text())
+    needed = {name.removeprefix("voxbus-") for name in devkit["project"]["dependencies"] if "voxbus-" in name}
+    (copied,) = re.findall(r"devkit\) set -- tools/devkit (.*) ;;", (ROOT / "Dockerfile").read_text())
+    assert set(copied.split()) == {f"services/{name}" for name in needed - {"common"}}
