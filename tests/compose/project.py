@@ -131,6 +131,10 @@ class Project:
         """The ids of those that run."""
         return self.compose("ps", "-q", "--status", "running", service).split()
 
+    def names(self, service: str) -> set[str]:
+        """Their names, which end in a number each."""
+        return set(self.compose("ps", "--format", "{{.Name}}", service).split())
+
     def states(self) -> dict[str, set[str]]:
         """Of each service, how its containers are: ``healthy``, or what else."""
         found: dict[str, set[str]] = {}
