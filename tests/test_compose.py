@@ -19,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 SOURCE = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(SOURCE)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-#: Done once, before the services start.
-STEPS = {"init", "setup"}
+#: Done once: before the services start, and beside them.
+STEPS = {"init", "setup", "ollama-model", "speech-models"}
 #: Where people type.
 COMMAND = "voxbus"
 OURS = sorted(path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml"))
@@ -71,10 +71,29 @@ def test_the_example_of_an_environment_has_every_variable_and_its_default() -> N
         assert example[name] == own[name] == passed[name]
 
 
-def test_simulation_sets_variables_that_there_are() -> None:
-    sets = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "deploy" / "simulate.env").read_text(), re.M))
+@pytest.mark.parametrize("path", sorted((ROOT / "deploy").glob("*.env")), ids=lambda path: path.stem)
+def test_a_file_of_settings_sets_variables_that_there_are(path: Path) -> None:
+    sets = dict(re.findall(r"^([A-Z_]+)=(.*)$", path.read_text(), re.M))
     assert sets.keys() <= set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
     assert set(sets["COMPOSE_PROFILES"].split(",")) <= profiles()
+
+
+def test_local_models_are_asked_where_they_are() -> None:
+    """By providers that there are; what is fetched is what is asked for."""
+    sets = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "deploy" / "local-models.env").read_text(), re.M))
+    for service, names in (("stt", "STT_PROVIDER"), ("llm", "LLM_PROVIDERS"), ("tts", "TTS_PROVIDER")):
+        known = settings_of(service)
+        known.model_validate(
+            {key.lower(): value for key, value in sets.items() if key.lower() in known.model_fields}
+        )
+        providers = importlib.import_module(f"voxbus.{service}.providers").PROVIDERS
+        assert set(sets[names].split(",")) <= providers.keys()
+    ports = {"OLLAMA_BASE_URL": ("ollama", "11434"), "OPENAI_BASE_URL": ("speech", "8000")}
+    for url, (host, port) in ports.items():
+        assert sets[url] == f"http://{host}:{port}/v1"
+        assert SERVICES[host]["profiles"] == ["local-models"]
+    fetched = " ".join(SERVICES["ollama-model"]["command"] + SERVICES["speech-models"]["command"])
+    assert set(re.findall(r"\$\{(\w+):-", fetched)) == {"LLM_MODEL", "STT_MODEL", "TTS_MODEL"} <= sets.keys()
 
 
 def profiles() -> set[str]:

@@ -76,7 +76,7 @@ def _cloudflare(name: str, settings: SttSettings) -> tuple[str, str]:
 
 
 #: A provider's module, and what it needs, is imported only when it was chosen.
-REGISTRY: Final[dict[str, Callable[[SttSettings, str], Recognizer]]] = {
+PROVIDERS: Final[dict[str, Callable[[SttSettings, str], Recognizer]]] = {
     "deepgram-flux": _deepgram_flux,
     "deepgram-nova": _deepgram_nova,
     "cloudflare-flux": _cloudflare_flux,
@@ -90,5 +90,5 @@ REGISTRY: Final[dict[str, Callable[[SttSettings, str], Recognizer]]] = {
 
 def make_all(settings: SttSettings) -> dict[str, Recognizer]:
     """Those of ``STT_PROVIDER``, in its order. Raises SettingsError that names what there is, or what is missing."""
-    names = chosen("STT_PROVIDER", settings.stt_provider, REGISTRY)
-    return {name: REGISTRY[name](settings, settings.stt_model if name == names[0] else "") for name in names}
+    names = chosen("STT_PROVIDER", settings.stt_provider, PROVIDERS)
+    return {name: PROVIDERS[name](settings, settings.stt_model if name == names[0] else "") for name in names}

@@ -23,7 +23,11 @@ WIRED: Final = {
 
 #: What only docker-compose.yml reads: variable, default, meaning.
 OWN: Final = (
-    ("COMPOSE_PROFILES", "", "What runs besides, separated by commas: `simulate`, `postgres`, `tunnel`."),
+    (
+        "COMPOSE_PROFILES",
+        "",
+        "What runs besides, separated by commas: `simulate`, `postgres`, `tunnel`, `local-models`.",
+    ),
     ("GATEWAY_PORT", "8080", "The port on this machine: webhooks, media streams and the browser phone."),
     ("SCHEDULER_PORT", "8090", "The port on this machine of the scheduler's API."),
     (
@@ -47,6 +51,7 @@ OWN: Final = (
         "",
         "The token of a Cloudflare tunnel with a name of its own; unset = a name for the day.",
     ),
+    ("LOCAL_MODELS_MEMORY", "8g", "How much each of the servers of local models may have."),
     (
         "SIMULATED_CARRIER",
         "",
