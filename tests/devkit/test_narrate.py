@@ -43,6 +43,7 @@ def one_of_each(agent: Agent) -> list[tuple[ev.Event, str]]:
         (ev.Status(call=SID, sequence=1, status="completed"), "completed"),
         (ev.HangupRequested(**turn, reason="goodbye"), "hang up (goodbye)"),
         (ev.TransferRequested(**turn, target="desk"), "transfer to desk"),
+        (ev.DoNotCallRequested(**turn, text="take me off"), "not to be called again"),
         (ev.Disconnected(**gateway, code=1006), "1006"),
         (ev.Ended(call=SID, reason="caller_hung_up"), "caller hung up"),
         (ev.ReportDelivered(call=SID, attempts=2), "attempt 2"),

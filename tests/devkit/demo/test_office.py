@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from voxbus.common import subjects
 from voxbus.common.agents import Agent
 from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, Started
@@ -39,14 +40,21 @@ async def place(agent: Agent) -> AsyncIterator[Place]:
         }
         counts = dict.fromkeys(SERVICES, 0) | {"scheduler": 1, "reporter": 1}
         async with Stack(counts=counts, env=environment) as stack:
-            bus = await Bus.connect(stack.bus_config("test", "gateway"))
+            buses = {
+                login: await Bus.connect(stack.bus_config("test", login))
+                for login in ("gateway", *subjects.WORKERS)
+            }
+            for worker in subjects.WORKERS:  # before the scheduler dials it asks whether somebody could talk
+                await buses[worker].answer(subjects.capacity(worker), lambda _: b"1")
+            bus = buses["gateway"]
             await bus.agents.put(agent.name, agent.model_dump_json().encode())
             bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
             async with httpx.AsyncClient(
                 base_url=stack.scheduler_url, headers=bearer, trust_env=False
             ) as http:
                 yield Place(Office(http), api, bus, agent)
-            await bus.close()
+            for connection in buses.values():
+                await connection.close()
 
 
 async def test_an_order_from_the_request_to_the_report(place: Place) -> None:

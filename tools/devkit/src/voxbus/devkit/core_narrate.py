@@ -20,7 +20,7 @@ PUBLISHERS: Mapping[type[Event], Who] = {
     **dict.fromkeys((ev.Attached, ev.SpeechStarted, ev.BargeIn, ev.Utterance), "stt"),
     **dict.fromkeys((ev.UtteranceConfirmed, ev.UtteranceWithdrawn), "stt"),
     **dict.fromkeys((ev.Sentence, ev.ReplyEnded, ev.ToolCalled, ev.ToolReturned), "llm"),
-    **dict.fromkeys((ev.HangupRequested, ev.TransferRequested), "llm"),
+    **dict.fromkeys((ev.HangupRequested, ev.TransferRequested, ev.DoNotCallRequested), "llm"),
     **dict.fromkeys((ev.ReportDelivered, ev.ReportLost), "reporter"),
 }
 
@@ -102,6 +102,8 @@ def _reply(event: Event) -> str:
             return f"turn {_turn(event)}: wants to hang up{_more(event.reason)}"
         case ev.TransferRequested():
             return f"turn {_turn(event)}: wants to transfer to {event.target}{_more(event.reason)}"
+        case ev.DoNotCallRequested():
+            return f"turn {_turn(event)}: is not to be called again"
         case ev.ReportDelivered():
             return f"report delivered at attempt {event.attempts}"
         case ev.ReportLost():
