@@ -105,6 +105,22 @@ async def unacked(bus: Bus) -> int:
     return int(info.num_ack_pending or 0) + int(info.num_pending or 0)
 
 
+async def test_a_job_that_stands_by_takes_no_room(
+    bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
+) -> None:
+    one = await worker(capacity=1, hold=True)
+    await start_call(bus, new_sid(), agent)
+    await until(lambda: len(one.jobs) == 1)
+    with one.jobs[0].standing_by():
+        await start_call(bus, new_sid(), agent)
+        await until(lambda: len(one.jobs) == 2)
+    await start_call(bus, new_sid(), agent)
+    await asyncio.sleep(0.3)  # no room: both are held
+    assert len(one.jobs) == 2
+    one.release.set()
+    await until(lambda: len(one.jobs) == 3)
+
+
 async def test_each_job_is_done_once_by_one_of_two(
     bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
 ) -> None:

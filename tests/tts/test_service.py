@@ -18,6 +18,7 @@ from voxbus.common.clips import clip_key
 from voxbus.common.codec import AudioOut, pack, unpack_audio_out, unpack_audio_wanted
 from voxbus.common.events import Attached, Heard, Interrupted, Resumed, Sentence, Started, Utterance
 from voxbus.common.speech import spoken
+from voxbus.tts import delivery
 from voxbus.tts.core_pieces import FIRST_BYTES
 from voxbus.tts.providers import make_providers
 from voxbus.tts.providers.espeak.provider import EspeakProvider
@@ -181,6 +182,26 @@ async def test_a_sentence_that_no_gateway_takes_is_given_up(worker: Worker, bus:
         while count("tts_undelivered") == before:
             await asyncio.sleep(0.01)
     await idle(worker)
+
+
+async def test_who_waits_for_a_gateway_keeps_nobody_waiting(
+    nats_url: str, bus: Bus, new_sid: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that dies leaves many sentences without one, and then its calls need their audio from the next."""
+    monkeypatch.setattr(delivery, "_NOBODY_S", 60.0)
+    worker, here, gone = Worker(nats_url, tts_sentences=1), new_sid(), new_sid()
+    listener = Listener()
+    await listener.start(bus, here)
+    await worker.start()
+    try:
+        await bus.append(sentence(gone))
+        await bus.append(sentence(here))
+        await listener.until(lambda: any(m.last for m in listener.of(0)), 30)
+        assert {job.event.call for job in worker.service.jobs.jobs.values()} >= {gone}
+        await Listener().start(bus, gone)  # the next gateway
+        await idle(worker)
+    finally:
+        await worker.stop()
 
 
 async def test_sentences_are_said_in_parallel_and_each_is_whole(

@@ -51,21 +51,28 @@ class Delivery:
     async def arrive(self) -> None:
         """Returns when the gateway has all that it wants, or nobody can be found who wants it."""
         deadline_s = time.monotonic() + _NOBODY_S
-        rounds = 0
-        while rounds < _ROUNDS and time.monotonic() < deadline_s:
-            answer = await self._ask()
+        for _ in range(_ROUNDS):
+            answer = await self._ask() or await self._somebody(deadline_s)
             if answer is None:
-                self._job.progress()
-                await asyncio.sleep(_NOBODY_RETRY_S)
-                continue
+                break
             wanted_from: int | None = msgpack.unpackb(answer)
             if wanted_from is None:
                 return
-            rounds += 1
             for piece in self._pieces:
                 if piece.last or piece.offset + len(piece.audio) > wanted_from:
                     await self._publish(piece)
         _UNDELIVERED.inc()
+
+    async def _somebody(self, deadline_s: float) -> bytes | None:
+        """The answer of whoever has the call by then."""
+        # A gateway that died leaves many sentences to wait like this one, while its calls want to be spoken to again.
+        with self._job.standing_by():
+            while time.monotonic() < deadline_s:
+                self._job.progress()
+                await asyncio.sleep(_NOBODY_RETRY_S)
+                if (answer := await self._ask()) is not None:
+                    return answer
+        return None
 
     async def _ask(self) -> bytes | None:
         of = self._sentence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from nats.aio.msg import Msg
@@ -28,6 +29,9 @@ class Runner(Protocol):
 
     def say(self, message: Msg, verdict: bytes) -> Awaitable[None]:
         """Tells the server."""
+
+    def make_room(self, jobs: int) -> None:
+        """So many more may be taken than before; negative: fewer."""
 
 
 class Job:
@@ -62,6 +66,15 @@ class Job:
     def progress(self, for_s: float = ACK_WAIT_S) -> None:
         """Real progress was made: the lease is worth keeping for ``for_s`` from now."""
         self._progress_until_s = max(self._progress_until_s, time.monotonic() + for_s)
+
+    @contextmanager
+    def standing_by(self) -> Iterator[None]:
+        """While this job waits for somebody else, the worker may take another one. The lease is kept as ever."""
+        self._runner.make_room(1)
+        try:
+            yield
+        finally:
+            self._runner.make_room(-1)
 
     async def done(self) -> None:
         await self._finish(b"+ACK")

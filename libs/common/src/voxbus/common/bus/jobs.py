@@ -90,6 +90,7 @@ class JobRunner:
         self.draining = asyncio.Event()
         self.jobs: dict[int, Job] = {}
         self.adopted = 0
+        self._standing_by = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()  # a slot became free, a message came, or the drain began
         self._pull_until_s = 0.0
@@ -119,7 +120,15 @@ class JobRunner:
     def _room(self, _request: bytes) -> bytes | None:
         if self.draining.is_set():
             return None
-        return b"%d" % max(0, self.capacity - len(self.jobs))
+        return b"%d" % max(0, self._free)
+
+    @property
+    def _free(self) -> int:
+        return self.capacity - len(self.jobs) + self._standing_by
+
+    def make_room(self, jobs: int) -> None:
+        self._standing_by += jobs
+        self._wake.set()
 
     async def run(self) -> None:
         """Starts, and returns once drain() is through."""
@@ -141,7 +150,7 @@ class JobRunner:
             self._wake.clear()
             now = time.monotonic()
             self._pull_until_s = max(self._pull_until_s, self._settled_s)
-            free = self.capacity - len(self.jobs)
+            free = self._free
             if free > 0 and now >= self._pull_until_s and self._client.is_connected:
                 # One pull in the air, for no more than there is room for: nothing is queued here.
                 self._coming, self._asked_over = min(free, self.at_once), self._connection
