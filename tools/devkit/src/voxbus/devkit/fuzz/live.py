@@ -50,6 +50,12 @@ class Victim:
 
     def verdict(self) -> Verdict:
         """Ends the attack."""
+        try:
+            return self._examine()
+        except OSError as error:  # it ends, or has ended: its metrics and its entry in /proc go one after the other
+            return Verdict(False, f"the gateway does not answer ({type(error).__name__})")
+
+    def _examine(self) -> Verdict:
         faults = []
         if self._child.status is not None:
             return Verdict(False, f"the gateway is gone (exit status {self._child.status})")
