@@ -52,7 +52,8 @@ class Victim:
         """Ends the attack."""
         try:
             return self._examine()
-        except OSError as error:  # it ends, or has ended: its metrics and its entry in /proc go one after the other
+        except OSError as error:
+            # It ends, or has ended: its metrics and its entry in /proc go one after the other.
             return Verdict(False, f"the gateway does not answer ({type(error).__name__})")
 
     def _examine(self) -> Verdict:
