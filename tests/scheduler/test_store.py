@@ -119,6 +119,14 @@ async def test_many_may_migrate_at_once(any_database_url: str) -> None:
         await engine.dispose()
 
 
+async def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        engines = [database.connect(database.url_of(f"sqlite:///{tmp_path}/{number}.db")) for _ in range(8)]
+        await asyncio.gather(*(database.migrate(engine, "0001") for engine in engines))
+        for engine in engines:
+            await engine.dispose()
+
+
 async def test_the_queue_is_first_in_first_out(store: Store) -> None:
     for call_id in ("a", "b", "c"):
         await store.add(call_id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +23,8 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK: Final = 0x766F7862
 
 _READS: Final = "voxbus_reads"
+#: How long SQLite waits for somebody else's transaction.
+_BUSY_S: Final = 30
 
 
 def url_of(text: str) -> URL:
@@ -58,9 +63,10 @@ def connect(url: URL) -> AsyncEngine:
         # The driver would begin transactions where it likes; we begin them ourselves, below.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        for pragma in (f"busy_timeout={_BUSY_S * 1000}", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        connection.run_async(_write_ahead)
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
@@ -70,6 +76,20 @@ def connect(url: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+async def _write_ahead(connection: Any) -> None:
+    """Readers and a writer side by side. The file keeps that mode, and its first change waits for nobody by itself."""
+    until_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until_s:
+                raise
+            await asyncio.sleep(0.01)
+        else:
+            return
 
 
 def claim(url: URL) -> contextlib.ExitStack:
