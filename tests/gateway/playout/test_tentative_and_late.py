@@ -248,6 +248,23 @@ def test_a_call_that_came_over_goes_on_where_it_was(line: Line, agent: Agent, sp
     assert not line.player.busy
 
 
+def test_what_was_said_again_before_the_call_has_come_over_is_heard(
+    line: Line, agent: Agent, speech: Speech
+) -> None:
+    call = line.sentence().call
+    log: list[ev.Event] = [
+        ev.Started(call=call, stream_sid="MZ0", session="s", direction="inbound", agent=agent),
+        line.sentence(0, turn=1),
+        line.reply_ended(1),
+        ev.Resumed(call=call, stream_sid="MZ1"),
+    ]
+    line.audio(speech(200), turn=1, sentence=0)
+    line.player.restore(fold(Stored(i, float(i), event) for i, event in enumerate(log, 1)), line.now)
+    line.run(1000)
+    assert line.heard == speech(200)
+    assert not line.player.busy
+
+
 def test_a_call_that_came_over_has_nothing_more_to_say_to_a_machine(agent: Agent, speech: Speech) -> None:
     line = Line()
     call = line.sentence().call

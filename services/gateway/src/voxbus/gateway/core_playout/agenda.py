@@ -58,3 +58,9 @@ class Agenda:
 
     def take_early(self, turn: int, attempt: int, sentence: int) -> SentenceAudio | None:
         return self._early.pop((turn, attempt, sentence), None)
+
+    def with_early(self, reply: Reply) -> Reply:
+        """``reply`` with what was said of it before it was known here."""
+        for line in reply.unsettled():
+            line.audio = self.take_early(*reply.key, line.index) or line.audio
+        return reply

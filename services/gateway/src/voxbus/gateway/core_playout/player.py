@@ -88,7 +88,7 @@ class Player:
             if not state.is_current(number, turn.attempt):
                 self._stage.agenda.pass_by((number, turn.attempt))
             else:
-                self._due(Reply.restored(turn, now_ms), now_ms)
+                self._due(self._stage.agenda.with_early(Reply.restored(turn, now_ms)), now_ms)
         if not state.turns and state.started is not None and state.started.direction == "inbound":
             self.expect_greeting(1, now_ms)
 
