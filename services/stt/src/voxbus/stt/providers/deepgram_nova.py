@@ -14,7 +14,8 @@ from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
 from voxbus.stt.core_stream import Heard
-from voxbus.stt.providers.dialect import Endpoint, Message, StreamRecognizer, socket_url
+from voxbus.stt.providers.deepgram import DeepgramRecognizer
+from voxbus.stt.providers.dialect import Endpoint, Message, socket_url
 from voxbus.stt.providers.streaming import StreamHearing
 from voxbus.stt.recognizer import Listener
 
@@ -24,13 +25,9 @@ _KEEP_ALIVE_S: Final = 4.0
 _FINALIZE: Final = '{"type":"Finalize"}'
 
 
-class DeepgramNova(StreamRecognizer):
+class DeepgramNova(DeepgramRecognizer):
     ends_turns = False
-
-    def __init__(self, base_url: str, api_key: str, model: str) -> None:
-        self._base_url = base_url
-        self._headers = {"Authorization": f"Token {api_key}"}
-        self._model = model or DEFAULT_MODEL
+    default_model = DEFAULT_MODEL
 
     def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> StreamHearing:
         query = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator
 from typing import Final
 
 from voxbus.common.agents import Voice
 from voxbus.common.providers import http
 from voxbus.common.run import background
+from voxbus.tts.providers.network import NetworkVoice
 from voxbus.tts.voicing import Format, Voicing
 
 DEFAULT_MODEL: Final = "gpt-4o-mini-tts"
@@ -17,20 +17,17 @@ VOICES: Final = frozenset("alloy ash ballad coral echo fable nova onyx sage shim
 _MAX_TEXT: Final = 4096
 
 
-class OpenAiSpeech:
+class OpenAiSpeech(NetworkVoice):
     name = "openai"
 
     def __init__(
         self, base_url: str, api_key: str, model: str, default_voice: str, first_audio_s: float
     ) -> None:
+        super().__init__(Voicing(Format(24000), first_audio_s), _MAX_TEXT)
         self._model = model or DEFAULT_MODEL
         self._default_voice = default_voice or DEFAULT_VOICE
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = http.client(base_url, headers, connect_s=first_audio_s)
-        self._voicing = Voicing(Format(24000), first_audio_s)
-
-    async def start(self) -> None:
-        return None
 
     @property
     def identity(self) -> str:
@@ -42,29 +39,14 @@ class OpenAiSpeech:
         meant = voice.provider == self.name or not voice.name or name in VOICES
         return voice.model_copy(update={"provider": self.name, "name": name}) if meant else None
 
-    def spares(self, voice: Voice) -> list[Voice]:
-        return []
-
     def warm(self, voice: Voice) -> None:
         background(http.warm(self._http), name="warm speech")
-
-    async def speak(
-        self, text: str, voice: Voice, *, background: bool = False
-    ) -> AsyncGenerator[bytes, None]:
-        said = self._say(text[:_MAX_TEXT], voice.name)
-        shaped = self._voicing.shape(said, text, voice.name, background=background)
-        async with contextlib.aclosing(shaped) as audio:
-            async for data in audio:
-                yield data
 
     async def _say(self, text: str, voice: str) -> AsyncGenerator[bytes, None]:
         body = {"model": self._model, "input": text, "voice": voice, "response_format": "pcm"}
         async with http.posted(self._http, "audio/speech", json=body) as response:
             async for data in response.aiter_bytes():
                 yield data
-
-    def not_ready(self) -> str:
-        return ""
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -20,6 +20,7 @@ from voxbus.common.agents import Voice
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failing import OUTSIDE, as_failure
 from voxbus.common.providers.socket import dial
+from voxbus.tts.providers.network import NetworkVoice
 from voxbus.tts.voicing import Format, Voicing
 
 #: An idle socket is closed after so long; vendors do it sooner or later.
@@ -78,19 +79,16 @@ class Vendor:
         return voice.model_copy(update={"provider": self.name, "name": name}) if meant else None
 
 
-class SocketProvider:
+class SocketProvider(NetworkVoice):
     """``first_audio_s``: how long a sentence may take to begin, and pause."""
 
     def __init__(self, vendor: Vendor, first_audio_s: float) -> None:
+        super().__init__(Voicing(vendor.format, first_audio_s), _MAX_TEXT)
         self.name = vendor.name
         self._vendor = vendor
         self._first_audio_s = first_audio_s
-        self._voicing = Voicing(vendor.format, first_audio_s)
         self._idle: dict[str, list[_Socket]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        return None
 
     @property
     def identity(self) -> str:
@@ -99,21 +97,9 @@ class SocketProvider:
     def resolve(self, voice: Voice) -> Voice | None:
         return self._vendor.resolve(voice)
 
-    def spares(self, voice: Voice) -> list[Voice]:
-        return []
-
     def warm(self, voice: Voice) -> None:
         if not self._idle.get(voice.name):
             self._in_background(self._warm(voice.name))
-
-    async def speak(
-        self, text: str, voice: Voice, *, background: bool = False
-    ) -> AsyncGenerator[bytes, None]:
-        said = self._say(text[:_MAX_TEXT], voice.name)
-        shaped = self._voicing.shape(said, text, voice.name, background=background)
-        async with contextlib.aclosing(shaped) as audio:
-            async for data in audio:
-                yield data
 
     async def _say(self, text: str, voice: str) -> AsyncGenerator[bytes, None]:
         """An idle socket may be gone without our knowing: then a new one says it, as long as nothing was said."""
@@ -193,9 +179,6 @@ class SocketProvider:
         task = asyncio.create_task(work, name=f"{self.name} socket")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def not_ready(self) -> str:
-        return ""
 
     async def close(self) -> None:
         for task in tuple(self._tasks):
