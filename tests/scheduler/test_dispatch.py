@@ -19,7 +19,7 @@ from voxbus.scheduler.core_orders import Order
 from voxbus.scheduler.core_rules import Campaign, House, Retry
 from voxbus.scheduler.core_states import State
 from voxbus.scheduler.core_window import span
-from voxbus.scheduler.store import Limits, Refusal, Stores, Wait
+from voxbus.scheduler.store import Limits, Paused, Refusal, Stores, Wait
 from voxbus.scheduler.tables import Call
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=ZoneInfo("America/New_York")).timestamp()
@@ -49,7 +49,7 @@ class Book:
         ]
         return await self.stores.campaigns.add(name, listed, self.now_s)
 
-    async def take(self, free: int | None = 100) -> Call | Wait:
+    async def take(self, free: int | None = 100) -> Call | Wait | Paused:
         self.claims += 1
         self.now_s += 0.02  # a campaign's own pace has passed
         claim = f"claim{self.claims}"
@@ -65,7 +65,7 @@ class Book:
     async def idle(self) -> None:
         assert await self.take() == Wait(0.5, "nothing_due")
 
-    async def end(self, call: Call, state: State, **told: object) -> list[tuple[str, str]]:
+    async def end(self, call: Call, state: State, **told: object) -> list[Paused]:
         sid = f"CA{int(call.position):032x}"
         assert await self.stores.tracks.bind(call.id, sid, "create", self.now_s)
         await self.stores.tracks.tell(call.id, state, self.now_s, sequence=9, answered_by="", detail="")
@@ -300,14 +300,40 @@ async def test_five_failures_pause_a_campaign_and_say_why(book: Book) -> None:
         else:
             said += await book.end(call, "completed")
         book.now_s += 10
-    assert said == [("c", "3 of 5 calls failed within 120 s; most often: 13224")]
+    assert said == [Paused("c", "3 of 5 calls failed within 120 s; most often: 13224")]
     campaign = await book.stores.campaigns.get("c")
     assert campaign is not None
-    assert (campaign.state, campaign.reason) == ("paused", said[0][1])
+    assert (campaign.state, campaign.reason) == ("paused", said[0].reason)
     await book.idle()
     # Whoever resumes it has seen the reason: only what fails from now on counts.
     await book.stores.campaigns.enter("c", "running", book.now_s)
     assert await book.end(await book.dial(), "failed") == []
+
+
+async def refused(book: Book, calls: int) -> None:
+    """So many of a campaign's calls, refused by the carrier. Nobody has drawn anything from it yet."""
+    for _ in range(calls):
+        call = await book.dial()
+        await book.stores.queue.fail(call.id, call.claim, book.now_s, CarrierRefused("21210", "words"))
+
+
+async def test_nobody_is_claimed_after_the_call_that_meets_the_rule_of_the_breaker(book: Book) -> None:
+    """It may end after the last look at what has ended, and before the next claim."""
+    numbers = [f"+1212555{n:04d}" for n in range(110, 120)]
+    await book.campaign("c", *numbers, rules=RULES.model_copy(update={"calls_in_air": 1}))
+    await refused(book, 5)
+    assert await book.take() == Paused("c", "5 of 5 calls failed within 120 s; most often: 21210")
+    await book.idle()
+    assert await book.stores.contacts.settle(book.now_s) == []
+
+
+async def test_a_call_that_went_back_to_the_queue_waits_for_the_breaker_too(book: Book) -> None:
+    await book.campaign("c", *(f"+1212555{n:04d}" for n in range(110, 120)))
+    back = await book.dial()
+    await refused(book, 5)
+    assert await book.stores.queue.again(back.id, back.claim, book.now_s, "too many")
+    assert isinstance(await book.take(), Paused)
+    await book.idle()
 
 
 async def test_a_campaign_has_a_pace_and_a_number_of_calls_of_its_own(book: Book) -> None:

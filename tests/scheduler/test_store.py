@@ -22,7 +22,7 @@ from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.core_states import State
 from voxbus.scheduler.core_window import span
 from voxbus.scheduler.errors import DatabaseTaken
-from voxbus.scheduler.store import Book, KeyReused, Limits, Queue, Stores, Wait
+from voxbus.scheduler.store import Book, KeyReused, Limits, Paused, Queue, Stores, Wait
 from voxbus.scheduler.tables import Base, Call
 
 HOUSE = House(quiet=span(""), attempts_per_day=3)
@@ -162,7 +162,7 @@ async def test_one_slot_in_an_interval_however_many_ask(any_engine: AsyncEngine)
     assert isinstance(await take(store, NOW_S + 1.0), Call)
 
 
-async def take(store: Store, now_s: float) -> Call | Wait:
+async def take(store: Store, now_s: float) -> Call | Wait | Paused:
     return await store.dispatch.take("mine", now_s, now_s + 10, free=100)
 
 

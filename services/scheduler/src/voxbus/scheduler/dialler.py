@@ -27,7 +27,7 @@ from voxbus.scheduler.capacity import Capacity
 from voxbus.scheduler.core_orders import missing
 from voxbus.scheduler.providers import Carrier, Detection, Dial
 from voxbus.scheduler.settings import SchedulerSettings
-from voxbus.scheduler.store import Stores
+from voxbus.scheduler.store import Paused, Stores
 from voxbus.scheduler.tables import Call
 
 #: Longer than everything before ``dialling`` takes; a dead scheduler's call waits so long for another.
@@ -107,8 +107,8 @@ class Dialler:
             self._news.clear()
             now_s = time.time()
             await stores.queue.expire(now_s - settings.queue_max_s, now_s)
-            for campaign, reason in await stores.contacts.settle(now_s):
-                log.error("campaign paused", campaign=campaign, reason=reason)
+            for paused in await stores.contacts.settle(now_s):
+                _say(paused)
             _QUEUED.set(await stores.queue.waiting())
             if await stores.dispatch.due(now_s):
                 free = await self._capacity.free()
@@ -116,6 +116,9 @@ class Dialler:
                 taken = await stores.dispatch.take(secrets.token_hex(16), now_s, now_s + CLAIM_S, free)
                 if isinstance(taken, Call):
                     return taken
+                if isinstance(taken, Paused):
+                    _say(taken)
+                    continue
                 _HELD.labels(taken.why).inc()
                 # Told that there is more to do, we would still have to wait for our turn.
                 await asyncio.sleep(taken.seconds)
@@ -220,3 +223,7 @@ class Dialler:
         now_s = time.time()
         await self._stores.dispatch.rest(now_s + rest_s)
         await self._stores.queue.again(call.id, call.claim, now_s, why)
+
+
+def _say(paused: Paused) -> None:
+    log.error("campaign paused", campaign=paused.campaign, reason=paused.reason)

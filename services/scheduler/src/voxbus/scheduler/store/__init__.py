@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.store.book import Book, KeyReused
+from voxbus.scheduler.store.breaker import Paused
 from voxbus.scheduler.store.campaigns import Campaigns
 from voxbus.scheduler.store.contacts import Contacts
 from voxbus.scheduler.store.dispatch import Dispatch, Limits, Wait
@@ -26,6 +27,7 @@ __all__ = [
     "Dispatch",
     "KeyReused",
     "Limits",
+    "Paused",
     "Queue",
     "Refusal",
     "Refusals",

@@ -10,6 +10,7 @@ from voxbus.scheduler.core_rules import Campaign as Rules
 from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.core_states import FINAL, state_of
 from voxbus.scheduler.database import reader
+from voxbus.scheduler.store.breaker import Paused, stop
 from voxbus.scheduler.store.whole import whole
 from voxbus.scheduler.tables import Call, Campaign, Contact
 
@@ -33,8 +34,8 @@ class Contacts:
         self._reads = async_sessionmaker(reader(engine), expire_on_commit=False)
         self._house = house
 
-    async def settle(self, now_s: float) -> list[tuple[str, str]]:
-        """Takes in which calls have ended. Returns the campaigns that had to be paused for it, with the reason."""
+    async def settle(self, now_s: float) -> list[Paused]:
+        """Takes in which calls have ended. Returns the campaigns that had to be paused for it."""
         async with self._reads() as session:
             if not await session.scalar(select(exists().where(Contact.news))):
                 return []
@@ -48,11 +49,8 @@ class Contacts:
                 if campaign is None:
                     campaign = campaigns[contact.campaign] = await session.get_one(Campaign, contact.campaign)
                 await self._settle(session, contact, campaign, now_s)
-            return [
-                (campaign.id, campaign.reason)
-                for campaign in campaigns.values()
-                if await _break(session, campaign, now_s)
-            ]
+            stopped = [await stop(session, campaign, now_s) for campaign in campaigns.values()]
+            return [paused for paused in stopped if paused is not None]
 
     async def _settle(
         self, session: AsyncSession, contact: Contact, campaign: Campaign, now_s: float
@@ -73,22 +71,3 @@ class Contacts:
             elif campaign.state == "canceled":
                 verdict = plan.Done("canceled")
         put(contact, verdict, now_s)
-
-
-async def _break(session: AsyncSession, campaign: Campaign, now_s: float) -> bool:
-    """Pauses the campaign when too many of its calls failed."""
-    if campaign.state != "running":
-        return False
-    since_s = max(now_s - plan.BREAKER_S, campaign.resumed_at_s)
-    ended = await session.execute(
-        select(Call.state, Call.error_code).where(
-            Call.campaign == campaign.id,
-            Call.updated_at_s > since_s,
-            Call.state.in_(FINAL),
-            Call.dialled_at_s > 0,
-        )
-    )
-    why = plan.breaker([plan.Ended(state_of(state), code or state) for state, code in ended])
-    if why:
-        campaign.state, campaign.reason, campaign.updated_at_s = "paused", why, now_s
-    return bool(why)

@@ -22,6 +22,7 @@ from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.core_states import LIVE, MAYBE
 from voxbus.scheduler.core_window import is_open
 from voxbus.scheduler.database import reader
+from voxbus.scheduler.store.breaker import Paused, stop
 from voxbus.scheduler.store.contacts import put
 from voxbus.scheduler.store.steps import enter
 from voxbus.scheduler.store.whole import whole
@@ -81,10 +82,11 @@ class Dispatch:
         async with self._reads() as session:
             return bool(await session.scalar(select(or_(waits, contact))))
 
-    async def take(self, claim: str, now_s: float, until_s: float, free: int | None) -> Call | Wait:
+    async def take(self, claim: str, now_s: float, until_s: float, free: int | None) -> Call | Wait | Paused:
         """The next call, claimed until ``until_s``. ``claim``: names this hold on it, never used by another.
 
-        ``free``: how many more calls the workers could take; None = nobody knows.
+        ``free``: how many more calls the workers could take; None = nobody knows. Paused: the campaign whose turn it
+        was had to be stopped; ask again.
         """
         async with self._session.begin() as session:
             pace = await session.get_one(Pace, self._account, with_for_update=True)
@@ -96,6 +98,8 @@ class Dispatch:
             call_id = await self._queued(session, now_s) or await self._of_a_campaign(session, now_s)
             if call_id is None:
                 return Wait(_LATER_S, "nothing_due")
+            if isinstance(call_id, Paused):
+                return call_id
             if not await enter(session, call_id, "claimed", now_s, claim=claim, claim_until_s=until_s):
                 return Wait(_LATER_S, "nothing_due")
             pace.next_at_s = now_s + self._limits.interval_s
@@ -112,19 +116,24 @@ class Dispatch:
         may_ring = (call.state == "unknown") & (call.dialled_at_s > now_s - self._limits.over_s)
         return or_(call.state.in_(_IN_AIR), may_ring)
 
-    async def _queued(self, session: AsyncSession, now_s: float) -> str | None:
+    async def _queued(self, session: AsyncSession, now_s: float) -> str | Paused | None:
         """The head of the queue. A number that is being called lets the next one go first."""
         other = aliased(Call)
         same = exists().where(other.to_number == Call.to_number, self._in_air(now_s, other))
-        return await session.scalar(
-            select(Call.id)
+        call = await session.scalar(
+            select(Call)
             .where(Call.state == "queued", _runs(), ~same)
             .order_by(Call.position)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
+        if call is None:
+            return None
+        if call.campaign is None:
+            return call.id
+        return await stop(session, await session.get_one(Campaign, call.campaign), now_s) or call.id
 
-    async def _of_a_campaign(self, session: AsyncSession, now_s: float) -> str | None:
+    async def _of_a_campaign(self, session: AsyncSession, now_s: float) -> str | Paused | None:
         """A new call for whoever is due. The campaign that has waited longest is asked first."""
         campaigns = await session.scalars(
             select(Campaign)
@@ -137,6 +146,9 @@ class Dispatch:
             in_air = await session.scalar(select(func.count()).select_from(Call).where(*own)) or 0
             if in_air >= rules.calls_in_air:
                 continue
+            # After the count: a call that is not in the air any more has ended for the breaker, too.
+            if paused := await stop(session, campaign, now_s):
+                return paused
             contact = await self._contact(session, campaign, rules, now_s)
             if contact is not None:
                 campaign.next_at_s = now_s + 1 / rules.calls_per_second
