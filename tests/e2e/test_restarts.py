@@ -102,6 +102,27 @@ async def test_a_gateway_is_killed_while_the_agent_speaks(
     assert len(await reported(phone, goes_on)) == 1
 
 
+async def test_a_gateway_is_killed_in_the_middle_of_a_goodbye(
+    phone: Phone, watch: Watch, supervisor: Supervisor
+) -> None:
+    call = phone.carrier.prepare(phone.plan("brief"))
+
+    async def script(caller: Caller) -> None:
+        await caller.listen()
+        half_said = watch.soon(Heard, call, turn=2, sentence=0)
+        await asyncio.sleep(0)
+        await caller.press("8")
+        await half_said
+        await supervisor.end("gateway-0")
+        await caller.expect_hangup()
+
+    held = await phone.hold(call, script)
+    assert held.heard(2) == "It was good to talk. I hope that the goat is well, and goodbye."
+    assert [heard.complete for heard in held.events(Heard) if heard.turn == 2] == [True, True]
+    assert held.verbs == ["Connect", "Redirect", "Connect", "Redirect", "Hangup"]
+    assert [ended.reason for ended in held.events(Ended)] == ["agent_hung_up"]
+
+
 async def test_nats_restarts_while_callers_and_agents_speak(phone: Phone, watch: Watch) -> None:
     calls = [phone.carrier.prepare(phone.plan("brief")) for _ in range(2)]
     asking, listening = calls

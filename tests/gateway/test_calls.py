@@ -248,6 +248,16 @@ async def test_a_hangup_waits_until_the_goodbye_was_heard(
     assert (await gateway.log(call.sid, ev.Ended))[0].reason == "agent_hung_up"
 
 
+async def test_a_goodbye_whose_stream_broke_is_said_on_the_next_one(
+    gateway: Running, workers: Callable[[str], Workers]
+) -> None:
+    call, _, _ = await saying_goodbye(gateway, workers)
+    call.drop()
+    await gateway.log(call.sid, ev.Disconnected)
+    response = await gateway.post("/twilio/next?streams=0&tries=0", {"CallSid": call.sid})
+    assert "<Connect" in response.text
+
+
 async def test_who_speaks_after_the_goodbye_is_answered(
     gateway: Running, workers: Callable[[str], Workers]
 ) -> None:

@@ -13,7 +13,7 @@ from voxbus.common.agents import Agent, Voice
 from voxbus.common.events import Event, Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.gateway.core_closing import Closing
-from voxbus.gateway.core_next import MAX_TRIES, Dial, HangUp, Reconnect, decide
+from voxbus.gateway.core_next import MAX_TRIES, Dial, HangUp, Next, Reconnect, decide
 
 SID = "CA" + "0" * 32
 SENTENCE = ev.Sentence(call=SID, turn=1, index=0, text="Bye.", voice=Voice())
@@ -215,7 +215,14 @@ def test_a_hangup_does_not_wait_for_audio_that_never_comes(line: Line) -> None:
     line.due(10_000)
     line.log(SENTENCE, HANGUP, REPLY_ENDED)
     assert line.due(14_999, 0) is None
-    assert line.due(15_000, 0) == "agent_done"
+    assert line.due(15_000, 0) == "unheard"
+
+
+def test_a_transfer_does_not_wait_for_audio_that_never_comes(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, TRANSFER, REPLY_ENDED)
+    assert line.due(4_999, 0) is None
+    assert line.due(5_000, 0) == "agent_done"
 
 
 def test_a_hangup_waits_for_as_long_as_the_agent_speaks(line: Line) -> None:
@@ -223,7 +230,7 @@ def test_a_hangup_waits_for_as_long_as_the_agent_speaks(line: Line) -> None:
     line.log(SENTENCE, HANGUP, REPLY_ENDED)
     assert line.due(60_000, None) is None
     assert line.due(61_000, 60_500) is None
-    assert line.due(65_500, 60_500) == "agent_done"
+    assert line.due(65_500, 60_500) == "unheard"
 
 
 def test_an_utterance_cancels_the_hangup(line: Line) -> None:
@@ -239,7 +246,7 @@ def test_a_hangup_that_was_interrupted_waits_for_what_the_caller_has_to_say(line
     line.due(1000)
     line.log(ev.Interrupted(call=SID, stream_sid="MZ0", turn=1, sentence=0, played_ms=0, text=""))
     assert line.due(5999, 1000) is None
-    assert line.due(6000, 1000) == "agent_done"
+    assert line.due(6000, 1000) == "unheard"
 
 
 def test_the_time_limit_cuts_thirty_seconds_later(line: Line) -> None:
@@ -352,8 +359,42 @@ def test_a_call_that_has_begun_is_not_apologized_to(
     assert decision == HangUp("connection_lost", "the media stream could not be started")
 
 
+RESUMED = ev.Resumed(call=SID, stream_sid="MZ1")
+CUT = ev.Interrupted(call=SID, stream_sid="MZ0", turn=1, sentence=0, played_ms=0, text="")
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ((SENTENCE, HANGUP, REPLY_ENDED, HEARD), HangUp("agent_hung_up")),
+        ((HANGUP, replace(REPLY_ENDED, sentences=0)), HangUp("agent_hung_up")),  # nothing was to be said
+        ((SENTENCE, HANGUP), Reconnect(1, 0)),  # there may be more of it
+        ((SENTENCE, HANGUP, REPLY_ENDED), Reconnect(1, 0)),
+        ((SENTENCE, replace(SENTENCE, index=1), HANGUP, REPLY_ENDED, HEARD), Reconnect(1, 0)),
+        ((SENTENCE, HANGUP, REPLY_ENDED, CUT), Reconnect(1, 0)),  # the caller has something to say
+        ((RESUMED, SENTENCE, HANGUP, REPLY_ENDED), Reconnect(2, 0)),
+        ((SENTENCE, HANGUP, REPLY_ENDED, RESUMED), HangUp("agent_hung_up")),  # once more is enough
+        ((SENTENCE, HANGUP, REPLY_ENDED, ev.Ended(call=SID, reason="agent_hung_up")), HangUp(None)),
+    ],
+)
+def test_a_goodbye_that_broke_off_is_gone_on_with_once(
+    stored: Callable[..., list[Stored]], started: ev.Started, log: tuple[Event, ...], expected: Next
+) -> None:
+    attached = ev.Attached(call=SID, worker="w", nonce="n")
+    assert decide(fold(stored(started, attached, said(1, "bye"), *log)), 0, 0) == expected
+
+
+def test_a_goodbye_that_cannot_go_on_is_left_out(
+    stored: Callable[..., list[Stored]], started: ev.Started
+) -> None:
+    state = fold(stored(started, SENTENCE, HANGUP, REPLY_ENDED))
+    decision = decide(state, 1, MAX_TRIES - 1)
+    assert isinstance(decision, HangUp)
+    assert decision.ended == "agent_hung_up"
+
+
 def test_hangup_and_transfer(stored: Callable[..., list[Stored]], started: ev.Started) -> None:
-    assert decide(fold(stored(started, SENTENCE, HANGUP)), 0, 0) == HangUp("agent_hung_up")
+    assert decide(fold(stored(started, HANGUP)), 0, 0) == HangUp("agent_hung_up")
     assert decide(fold(stored(started, SENTENCE, TRANSFER)), 0, 0) == Dial("+15550100")
     unknown = replace(TRANSFER, target="nobody")
     assert decide(fold(stored(started, SENTENCE, unknown)), 0, 0) == HangUp(

@@ -33,7 +33,8 @@ _AFTER_END = (ev.Status, ev.ReportDelivered, ev.ReportLost)
 @dataclass
 class CallState:
     """``answered_by``: what answering-machine detection found, in the carrier's words; empty = nothing yet.
-    ``void`` counts the events that the rules left out.
+    ``resumed_before_hangup``: what ``resumed`` was when the hangup was requested. ``void`` counts the events that the
+    rules left out.
     """
 
     started: ev.Started | None = None
@@ -46,6 +47,7 @@ class CallState:
     backchannels: list[ev.Utterance] = field(default_factory=list)
     paused: ev.Paused | None = None
     hangup: ev.HangupRequested | None = None
+    resumed_before_hangup: int = 0
     transfer: ev.TransferRequested | None = None
     disconnected: ev.Disconnected | None = None
     digits: list[ev.Dtmf] = field(default_factory=list)
@@ -152,7 +154,7 @@ class CallState:
             case ev.HangupRequested() | ev.TransferRequested() if self._is_over(event.turn):
                 return False
             case ev.HangupRequested():
-                self.hangup = event
+                self.hangup, self.resumed_before_hangup = event, self.resumed
             case ev.TransferRequested():
                 self.transfer = event
             case ev.Disconnected():

@@ -219,6 +219,9 @@ class Call:
             case "time_limit":
                 self._publish(ev.Ended(call=self._sid, reason="time_limit"))
                 self._leave(reason)
+            case "unheard":  # the log must say that it was waited for: nobody is to wait once more
+                self._publish(ev.Ended(call=self._sid, reason="agent_hung_up", detail="goodbye not heard"))
+                self._leave(reason)
             case "agent_done" | "superseded" | "ended":
                 self._leave(reason)
             case _:

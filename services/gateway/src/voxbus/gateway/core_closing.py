@@ -13,8 +13,9 @@ from voxbus.common.events import Event
 from voxbus.common.fold import CallState
 
 #: agent_done: what the agent wanted to say before a hangup or a transfer was heard.
+#: unheard: it was not, and a hangup waits no longer.
 #: superseded: the call is on another stream. ended: somebody else ended it.
-Reason = Literal["agent_done", "no_capacity", "time_limit", "superseded", "ended"]
+Reason = Literal["agent_done", "unheard", "no_capacity", "time_limit", "superseded", "ended"]
 
 #: The service of which no worker took the call, the turn or the sentence.
 Lacking = Literal["stt", "llm", "tts"]
@@ -129,8 +130,8 @@ class Closing:
             return "time_limit"
         if not state.holder and now_ms >= self._attach_by_ms:
             return "no_capacity"
-        if self._agent_done(now_ms, silent_since_ms):
-            return "agent_done"
+        if done := self._agent_done(now_ms, silent_since_ms):
+            return done
         return "no_capacity" if self._nobody_answers(now_ms) else None
 
     def hand_over(self, now_ms: float, by_ms: float) -> None:
@@ -149,18 +150,21 @@ class Closing:
         just_stopped = now_ms - silent_since_ms <= self._limits.breath
         return just_stopped or now_ms >= (self._hand_over_from_ms + by_ms) / 2
 
-    def _agent_done(self, now_ms: float, silent_since_ms: float | None) -> bool:
+    def _agent_done(self, now_ms: float, silent_since_ms: float | None) -> Reason | None:
         state = self._state
         request = state.hangup or state.transfer
         if request is None or self._caller_speaks(now_ms):
-            return False
+            return None
         turn = state.turns.get(request.turn)
         waited_ms = now_ms - max(self._moved_ms, silent_since_ms if silent_since_ms is not None else now_ms)
         if turn is not None and turn.interrupted is None and turn.played:
             # Neither whoever takes the call over nor a machine has anything to add.
-            return state.hangup is None or state.to_machine or waited_ms >= self._limits.farewell
+            at_once = state.hangup is None or state.to_machine
+            return "agent_done" if at_once or waited_ms >= self._limits.farewell else None
         # Cut by the caller, whose utterance may cancel it; or its audio does not come.
-        return waited_ms >= self._limits.unheard
+        if waited_ms < self._limits.unheard:
+            return None
+        return "agent_done" if state.hangup is None else "unheard"
 
     def _nobody_answers(self, now_ms: float) -> bool:
         if self._owing_ms is None or self._caller_speaks(now_ms):

@@ -51,7 +51,7 @@ def decide(state: CallState, streams: int, tries: int) -> Next:
     """``streams``/``tries``: what the last Reconnect said; Twilio brings them back in the URL."""
     if state.ended is not None:
         return HangUp(None, apologize=state.ended.unsaid)
-    if state.hangup is not None:
+    if state.hangup is not None and not _rest_is_owed(state, state.hangup.turn):
         return HangUp("agent_hung_up")
     if state.transfer is not None:
         agent = state.started.agent if state.started is not None else None
@@ -59,9 +59,20 @@ def decide(state: CallState, streams: int, tries: int) -> Next:
         return Dial(number) if number else HangUp("error", "the transfer target has no number")
     now = streams_of(state)
     tries = 0 if now > streams else tries + 1
+    if tries >= MAX_TRIES and state.hangup is not None:
+        return HangUp("agent_hung_up", "the media stream could not be started again for the goodbye")
     if tries >= MAX_TRIES:
         return HangUp("connection_lost", "the media stream could not be started", apologize=not now)
     return Reconnect(now, tries)
+
+
+def _rest_is_owed(state: CallState, goodbye: int) -> bool:
+    """A stream that left by itself had its ``heard`` or ``ended`` stored before; this one broke, and the caller waits
+    for the rest of the ``goodbye``, or has just cut it to say something. One more stream is tried for that."""
+    turn = state.turns.get(goodbye)
+    if turn is None or state.resumed > state.resumed_before_hangup:
+        return False
+    return turn.interrupted is not None or not turn.played
 
 
 def streams_of(state: CallState) -> int:
