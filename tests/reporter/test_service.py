@@ -122,6 +122,19 @@ async def test_the_log_leaves_the_stream_after_its_time_with_what_came_late(
     assert (info.num_ack_pending, info.num_pending) == (0, 0)
 
 
+async def test_who_answered_is_waited_for_where_the_carrier_was_asked(
+    bus: Bus, reporter: MakeReporter, backend: Backend, script: Script
+) -> None:
+    script.agent = script.agent.model_copy(update={"machine_detection": "hang_up"})
+    await reporter()
+    await publish(bus, script.start("outbound").ends())
+    await bus.append(Status(call=script.sid, sequence=0, answered_by="machine_start"))
+    assert isinstance(await until_reported(bus, script.sid), ReportDelivered)
+    (request,) = backend.requests
+    report = CallReport.model_validate_json(request.body)
+    assert (report.answered_by, report.outcome) == ("machine_start", "voicemail")
+
+
 @pytest.mark.parametrize("trouble", [503, 500, 302, 408, 409, 425, 429, "hang", "drop"])
 async def test_trouble_is_asked_again_until_it_is_over(
     bus: Bus, reporter: MakeReporter, backend: Backend, script: Script, trouble: int | str

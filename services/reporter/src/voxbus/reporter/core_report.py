@@ -29,7 +29,7 @@ from voxbus.common.turns import SentenceState, TurnState
 
 
 def build(log: Sequence[Stored]) -> CallReport:
-    """``log``: the whole call, through its ``ended``. Raises ValueError while the call goes on."""
+    """``log``: the whole call (``core_basis.basis``). Raises ValueError while the call goes on."""
     state = fold(log)
     outcome = outcome_of(state)
     if state.ended is None or outcome is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, ReportDelivered, Stored
 from voxbus.common.report import CallReport
-from voxbus.reporter import core_report
+from voxbus.reporter import core_basis, core_report
 from voxbus.reporter.core_delivery import Answer
 from voxbus.reporter.courier import Courier
 from voxbus.reporter.ledger import index, note
@@ -50,5 +50,4 @@ async def _ended_log(bus: Bus, sid: str) -> tuple[list[Stored], bool]:
 
 
 def _report(events: list[Stored]) -> CallReport:
-    (end,) = (stored.sequence for stored in events if isinstance(stored.event, Ended))
-    return core_report.build([stored for stored in events if stored.sequence <= end])
+    return core_report.build(core_basis.basis(events))

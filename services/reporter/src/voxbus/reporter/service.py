@@ -1,9 +1,9 @@
 """``ended`` in, a delivered report and an archived log out.
 
-    ended -> deliver -> report_delivered | report_lost -> archive -> (an hour) -> archive again, purge
+    ended -> (who answered) -> deliver -> report_delivered | report_lost -> archive -> (an hour) -> archive again, purge
 
 Each step is decided from the log alone and may be done twice without harm, so a reporter may die between any two: the
-job comes back, and its next holder does what the log does not show yet. The hour is waited for by the bus, not by us.
+job comes back, and its next holder does what the log does not show yet. What is waited for, is waited for by the bus.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voxbus.common.errors import LogIncomplete, VoxbusError
 from voxbus.common.events import ReportDelivered, ReportLost, Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.common.outcome import outcome_of
-from voxbus.reporter import core_report
+from voxbus.reporter import core_basis, core_report
 from voxbus.reporter.core_delivery import Answer, delay_before
 from voxbus.reporter.courier import Courier
 from voxbus.reporter.ledger import index, note
@@ -81,8 +81,11 @@ class Reporter:
                 raise LogIncomplete("the log does not show the end of the call yet")
             return  # purged, and the acknowledgement of the job was lost
         if fold(events).reported is None:
-            # Through `ended` only: what comes later (a last status) would give each attempt another body.
-            verdict = await self._deliver(job, [s for s in events if s.sequence <= job.stored.sequence])
+            wait_s = core_basis.wait_s(events, time.time())
+            if wait_s > 0:
+                await job.hand_over(wait_s)
+                return
+            verdict = await self._deliver(job, core_basis.basis(events))
             if verdict is None:
                 await job.hand_over()
                 return
