@@ -1,4 +1,4 @@
-"""What of a log its report is made of: everything through ``ended``, and who answered, where the carrier says that late.
+"""What of a log its report is made of: all through ``ended``, and who answered, where the carrier says that late.
 
     ended ---- VERDICT_S ----> report        ended --> status(answered_by) --> report
                                              what comes after the report is in the log, and changes it no more
