@@ -6,8 +6,8 @@ BIN    := .venv/bin
 SYNCED := .venv/.synced
 DOTENV := $(if $(wildcard .env),--env-file .env)
 SOURCES := libs services tools tests
-# One more than there are CPUs: calls in real time wait more than they compute.
-PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+# Twice the CPUs: calls in real time wait more than they compute.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(6, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up tap connect doctor test test-alone compose-test check fmt fuzz bench docs clean
@@ -33,7 +33,7 @@ doctor: $(SYNCED) ## what is configured, and what is missing
 	$(UV) run --no-sync $(DOTENV) voxbus doctor $(ARGS)
 
 test: $(SYNCED) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
-	$(BIN)/pytest $(or $(ARGS),--numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder)
+	$(BIN)/pytest $(or $(ARGS),--numprocesses=$(PROCESSES) --no-loadscope-reorder)
 	$(if $(ARGS),,UV="$(UV)" .ci/alone)
 
 test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,56 @@ settings.register_profile("search", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _NO_SERVER = "the devkit brings the NATS server"
+
+ROOT = Path(__file__).parent
+#: One stack, one process: a test that kills workers is not to meet another one's calls.
+_ONE_STACK = ("calls_out", "conversations", "failures", "refusals", "restarts", "telemetry")
+#: Nothing is shared between the tests of these: each may run in another process.
+_APART = ("e2e/test_demo.py", "e2e/test_full_house.py", "scheduler/test_dialling.py", "stt/test_vendors.py")
+#: What takes long, the longest first: begun last, it would be waited for alone.
+_LONG = (
+    *(f"e2e/test_{name}.py" for name in _ONE_STACK),
+    "e2e/test_campaign.py",
+    "e2e/test_demo.py",
+    "e2e/test_phone.py",
+    "stt/test_acceptance.py",
+    "devkit/test_up.py",
+    "e2e/test_full_house.py",
+    "scheduler/test_dialling.py",
+    "stt/test_vendors.py",
+    "tts/test_vendors.py",
+    "gateway/test_calls.py",
+    "scheduler/test_campaign_deaths.py",
+    "scheduler/test_process.py",
+    "scheduler/test_api.py",
+    "devkit/test_fuzz.py",
+    "devkit/test_callees.py",
+    "common/test_run.py",
+)
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0].removeprefix(f"{ROOT.name}/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: rank.get(_file(item.nodeid), len(_LONG)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whole files to one process each, in the order of above, with the exceptions of above."""
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = _file(nodeid)
+            if file in _APART:
+                return nodeid
+            return "one stack" if file in _LONG[: len(_ONE_STACK)] else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture
