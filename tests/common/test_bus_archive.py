@@ -11,7 +11,7 @@ import pytest
 
 from voxbus.common import subjects
 from voxbus.common.agents import Agent
-from voxbus.common.bus import Bus, Job, JobRunner
+from voxbus.common.bus import Bus, Job, JobRunner, setup
 from voxbus.common.errors import BusError, CodecError, Conflict
 from voxbus.common.events import Ended, Started, Status, Stored
 
@@ -70,7 +70,9 @@ async def test_bytes_that_are_no_archive_are_an_error(bus: Bus, sid: str) -> Non
         await bus.read_archive(sid)
 
 
-async def test_a_job_may_be_put_off(bus: Bus, sid: str, agent: Agent) -> None:
+async def test_a_job_may_be_put_off(bus: Bus, sid: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "ACK_WAIT_S", 600.0)
+    await setup.ensure(bus)  # no lease runs out
     seen: list[float] = []
 
     async def handle(job: Job) -> None:
@@ -85,7 +87,7 @@ async def test_a_job_may_be_put_off(bus: Bus, sid: str, agent: Agent) -> None:
         while len(seen) < 2:
             await asyncio.sleep(0.01)
     await runner.drain()
-    assert 0.6 < seen[1] - seen[0] < 2
+    assert seen[1] - seen[0] > 0.6
 
 
 async def test_the_keys_of_a_bucket(bus: Bus) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from voxbus.devkit.nats_server import NatsServer
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
@@ -84,7 +84,7 @@ async def test_what_was_subscribed_is_known_to_the_server(nats_url: str, bus: Bu
         came = asyncio.Event()
         await bus.audio.subscribe(subjects.audio_in(str(n)), lambda _, came=came: came.set())  # type: ignore[misc]
         other.audio.publish(subjects.audio_in(str(n)), b"frame")
-        await asyncio.wait_for(came.wait(), 2)
+        await asyncio.wait_for(came.wait(), 30)
     await other.close()
 
 

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from voxbus.common import subjects
 from voxbus.common.agents import Agent
-from voxbus.common.bus import Bus, BusConfig, Job, JobRunner, jobs
+from voxbus.common.bus import Bus, BusConfig, Job, JobRunner, jobs, setup
 from voxbus.common.bus.setup import ACK_WAIT_S
 from voxbus.common.events import Started
 
@@ -105,6 +105,12 @@ async def unacked(bus: Bus) -> int:
     return int(info.num_ack_pending or 0) + int(info.num_pending or 0)
 
 
+async def until_acknowledged(bus: Bus) -> None:
+    async with asyncio.timeout(30):  # the last acknowledgements are still on their way
+        while await unacked(bus):
+            await asyncio.sleep(0.01)
+
+
 async def test_a_job_that_stands_by_takes_no_room(
     bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
 ) -> None:
@@ -130,9 +136,7 @@ async def test_each_job_is_done_once_by_one_of_two(
     await until(lambda: len(one.jobs) + len(two.jobs) == 20)
     done = {job.event.call for job in one.jobs + two.jobs}
     assert len(done) == 20
-    async with asyncio.timeout(30):  # the last acknowledgements are still on their way
-        while await unacked(bus):
-            await asyncio.sleep(0.01)
+    await until_acknowledged(bus)
 
 
 async def test_a_worker_takes_no_more_than_its_capacity(
@@ -157,7 +161,7 @@ async def test_what_waits_what_is_held_and_what_came_is_counted(
     small = await worker(2, hold=True)
     assert value("voxbus_jobs_capacity") == 2
     await until(lambda: len(small.jobs) == 2)
-    assert value("voxbus_jobs_waiting") == 3
+    await until(lambda: value("voxbus_jobs_waiting") == 3)
     assert value("voxbus_jobs_in_hand") - in_hand == 2
     assert value(*came) - before == value("voxbus_job_wait_ms_count") - waited == 2
     small.release.set()
@@ -211,10 +215,17 @@ async def test_a_job_that_comes_back_to_its_holder_is_adopted(
     assert not alone.jobs[0].lapsed
     alone.release.set()
     await until(lambda: not alone.runner.jobs)
-    await asyncio.sleep(0.05)
-    assert await unacked(bus) == 0
+    await until_acknowledged(bus)
 
 
+@pytest.fixture
+async def leases_are_long(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None runs out within a test: whatever comes to another worker was handed over."""
+    monkeypatch.setattr(setup, "ACK_WAIT_S", 600.0)
+    await setup.ensure(bus)
+
+
+@pytest.mark.usefixtures("leases_are_long")
 async def test_drain_hands_over_within_a_moment(
     bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
 ) -> None:
@@ -223,13 +234,11 @@ async def test_drain_hands_over_within_a_moment(
         await start_call(bus, new_sid(), agent)
     await until(lambda: len(leaving.jobs) == 20)
     staying = await worker(20, hold=True)
-    start = time.monotonic()
     await leaving.runner.drain()
     await until(lambda: len(staying.jobs) == 20)
-    # Far below ack_wait: it was handed over, nothing waited for a lease to run out.
-    assert time.monotonic() - start < ACK_WAIT_S
 
 
+@pytest.mark.usefixtures("leases_are_long")
 async def test_jobs_that_arrive_during_the_drain_are_handed_back(
     bus: Bus, worker: MakeWorker, new_sid: NewSid, agent: Agent
 ) -> None:
@@ -241,7 +250,6 @@ async def test_jobs_that_arrive_during_the_drain_are_handed_back(
     await calling
     await until(lambda: len(leaving.jobs) + len(staying.jobs) == 60)
     assert {j.event.call for j in leaving.jobs + staying.jobs} == set(sids)
-    assert not any(j.redelivered and time.time() - j.stored.time_s > ACK_WAIT_S for j in staying.jobs)
 
 
 async def test_a_failing_handler_hands_its_job_over_visibly(
@@ -269,9 +277,8 @@ async def test_an_unknown_version_waits_for_a_worker_that_knows_it(
 async def test_an_undecodable_job_is_ended(bus: Bus, worker: MakeWorker, sid: str) -> None:
     ready = await worker()
     await bus.control.jetstream().publish(subjects.event(sid, "started", "0"), b"\xc1")
-    await asyncio.sleep(0.3)
+    await until_acknowledged(bus)
     assert ready.jobs == []
-    assert await unacked(bus) == 0
 
 
 async def test_jobs_come_through_a_restart_of_the_server(
@@ -284,7 +291,7 @@ async def test_jobs_come_through_a_restart_of_the_server(
     nats_server.stop()
     nats_server.start()
     await start_call(bus, second, agent)
-    await until(lambda: len(holder.jobs) == 2, 15)
+    await until(lambda: len(holder.jobs) == 2, 30)
     assert [j.event.call for j in holder.jobs] == [first, second]
 
 
@@ -339,10 +346,15 @@ async def test_workers_say_how_much_room_they_have(
     async def room() -> list[int]:
         return sorted([int(said) async for said in bus.ask_all(subjects.capacity("stt"), b"", 0.3)])
 
-    assert await room() == [3, 4]
+    async def until_room(expected: list[int]) -> None:
+        async with asyncio.timeout(30):  # an answer of a busy machine may be late
+            while await room() != expected:
+                pass
+
+    await until_room([3, 4])
     await two.runner.drain()
-    assert await room() == [3]
+    await until_room([3])
     await bus.append(Started(call=sid, stream_sid="MZ", session="", direction="inbound", agent=agent))
     await until(lambda: len(one.jobs) == 1)
-    assert await room() == [2]
+    await until_room([2])
     assert [said async for said in bus.ask_all(subjects.capacity("llm"), b"", 0.3)] == []

@@ -66,7 +66,7 @@ class Client:
 
     async def answer(self) -> tuple[int, bytes]:
         """(status, head) of one answer with a short body."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             head = await self.reader.readuntil(b"\r\n\r\n")
             lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             if lengths:
@@ -75,7 +75,7 @@ class Client:
 
     async def ended(self) -> bytes:
         """What came until the server closed the connection."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             try:
                 return await self.reader.read()
             except ConnectionResetError:
@@ -112,7 +112,7 @@ async def test_more_connections_than_there_may_be_are_told_when_to_come_again(se
         assert b"connection: close" in head
         held[0].writer.close()
         await held[0].writer.wait_closed()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await (await server.connect(GET)).answer())[0] != 200:
                 pass
         assert server.refused["full"] >= 1
@@ -167,7 +167,7 @@ async def test_half_a_request_is_not_waited_for(serve: Serve, data: bytes) -> No
 async def test_a_request_that_comes_byte_by_byte_has_no_more_time(serve: Serve) -> None:
     async with serve(request_s=0.5) as server:
         client = await server.connect()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             client.send(b"GET / HTTP/1.1\r\nX: ")
             while not client.reader.at_eof():
                 client.send(b"y")
@@ -190,7 +190,7 @@ async def test_the_next_request_of_a_connection_has_a_time_of_its_own(serve: Ser
 async def test_an_answer_that_is_not_read_is_given_up(serve: Serve) -> None:
     async with serve(unread_s=0.3) as server:
         client = await server.connect(GET.replace(b"/", b"/big", 1))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not server.refused:  # we read nothing meanwhile
                 await asyncio.sleep(0.02)
         assert server.refused == {"unread_answer": 1}
