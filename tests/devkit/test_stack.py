@@ -52,7 +52,7 @@ def alive(pid: int) -> bool:
 
 
 async def until_dead(pid: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while alive(pid):
             await asyncio.sleep(0.01)
 
@@ -164,7 +164,7 @@ async def test_reports_go_to_the_schedulers_own_address_also_after_its_death(
         live = await bus.open_log(sid, on_event)
         await bus.append(Started(call=sid, stream_sid="MZ", session="", direction="inbound", agent=agent))
         await bus.append(Ended(call=sid, reason="caller_hung_up"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await reported.wait()
         await live.close()
         await bus.close()

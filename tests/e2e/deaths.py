@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Event)
 
-#: A killed worker may add 1.5 s to the 0.5 s that end a turn; the rest is room for a busy machine.
-SILENCE_MS = 3500
+#: A killed worker may add 1.5 s to the 0.5 s that end a turn, which `voxbus chaos` measures on a quiet machine. This
+#: tells a takeover from none, on a machine that has other things to do.
+SILENCE_MS = 8000
 #: What ``brief`` tells.
 STORY = ("A goat stood on a bridge.", "It thought about the sea.", "Then it went home.")
 #: A sentence is played in whole frames, and a mark comes a moment after it.
@@ -91,7 +92,7 @@ class Supervisor:
 
     async def at_work(self) -> str:
         """An LLM worker that answers a turn just now."""
-        async with httpx.AsyncClient() as http, asyncio.timeout(10):
+        async with httpx.AsyncClient() as http, asyncio.timeout(30):
             while (name := await busy_llm(self._stack, http)) is None:
                 await asyncio.sleep(0.002)
         return name
@@ -121,7 +122,7 @@ def assert_stories(call: Held, turns: int, *, said: str = "tell me a story") -> 
         assert [sentences[n].event.text for n in sorted(sentences)] == list(STORY)
         assert [sentences[n].verdict for n in sorted(sentences)] == ["heard"] * len(STORY)
     assert len([ended for ended in call.events(ReplyEnded) if ended.turn > 1]) == turns
-    assert silence_ms(call) < SILENCE_MS
+    assert silence_ms(call) < SILENCE_MS, f"{silence_ms(call)} ms"
 
 
 def assert_nothing_was_played_twice(call: Held) -> None:

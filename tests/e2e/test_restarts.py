@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
-#: The agent goes on within 2 s; the rest is room for a busy machine.
-GOES_ON_MS = 4000
+#: The agent goes on within 2 s on a quiet machine; the rest is room for a busy one.
+GOES_ON_MS = 8000
 _REPORTED_S = 30.0
 
 
@@ -93,7 +93,7 @@ async def test_a_gateway_is_killed_while_the_agent_speaks(
     )
     (second,) = (heard for heard in held.events(Heard) if heard.turn == 2 and heard.sentence == 1)
     assert again_ms < second.played_ms + 200
-    assert silence_ms(held) < GOES_ON_MS
+    assert silence_ms(held) < GOES_ON_MS, f"{silence_ms(held)} ms"
     # Where it ends the call instead, the call has ended, and is reported.
     assert cut_off.result.ended_by == "connection"
     (ended,) = cut_off.events(Ended)

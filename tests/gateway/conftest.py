@@ -96,7 +96,7 @@ async def serve(bus: Bus, agents_dir: Path, **settings: Any) -> AsyncIterator[Ru
     }
     gateway = Gateway(GatewaySettings(**(defaults | settings)), bus)
     await gateway.start()
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         running = Running(gateway, bus, http)
         yield running
         await running.hang_up()

@@ -142,7 +142,7 @@ class Twilio:
         """How the gateway closed the socket."""
         assert self._reader is not None
         assert self._socket is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asyncio.wait((self._reader,))
         return self._socket.close_code or 0, self._socket.close_reason or ""
 

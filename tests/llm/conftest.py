@@ -188,7 +188,7 @@ class Call:
         } | fields
         await self.add(Utterance, holder=self.holder, turn=turn, text=text, **fields)
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         async with asyncio.timeout(timeout_s):
             while not (found := condition()):
                 self._news.clear()
@@ -206,7 +206,7 @@ class Call:
     def said(self, turn: int) -> list[str]:
         return [sentence.text for sentence in sorted(self.of(Sentence, turn), key=lambda s: s.key())]
 
-    async def reply_to(self, turn: int, timeout_s: float = 5.0) -> ReplyEnded:
+    async def reply_to(self, turn: int, timeout_s: float = 30.0) -> ReplyEnded:
         await self.until(lambda: self.of(ReplyEnded, turn), timeout_s)
         return self.of(ReplyEnded, turn)[-1]
 

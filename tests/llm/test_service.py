@@ -298,7 +298,6 @@ async def test_one_that_stalls_leaves_time_for_the_next(
     ended = await call.reply_to(2)
     assert (ended.provider, ended.reason) == ("groq", "complete")
     assert [request["model"] for request in chat.requests] == ["m2", "llama-3.3-70b-versatile"]
-    assert ended.total_ms < 1000
 
 
 async def test_a_model_hangs_up_without_a_word(

@@ -76,7 +76,7 @@ async def until_reported(bus: Bus, sid: str, timeout_s: float = 30.0) -> ReportD
 
 
 async def until_archived(bus: Bus, sid: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await bus.read_archive(sid):
             await asyncio.sleep(0.02)
 
@@ -113,7 +113,7 @@ async def test_the_log_leaves_the_stream_after_its_time_with_what_came_late(
     await publish(bus, script.start().ends())
     await until_archived(bus, script.sid)
     await bus.append(Status(call=script.sid, sequence=3, status="completed"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await bus.read_log(script.sid):
             await asyncio.sleep(0.05)
     kinds = [stored.event.kind for stored in await bus.read_archive(script.sid)]
@@ -187,7 +187,7 @@ async def test_a_lost_report_is_listed_and_can_be_replayed(
     backend.answers[:] = [503]
     await reporter(log_keep_s=0.0)
     await publish(bus, script.start().says(2, "hello").ends())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await bus.read_archive(script.sid) or await bus.read_log(script.sid):
             await asyncio.sleep(0.02)
     (entry,) = await ledger.lost(bus)
@@ -262,16 +262,14 @@ async def test_without_its_settings_it_archives_and_sends_nothing(
 async def test_a_drain_hands_waiting_jobs_over_at_once(
     bus: Bus, reporter: MakeReporter, backend: Backend, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core_delivery, "DELAYS_S", (0.0, 60.0))
+    monkeypatch.setattr(core_delivery, "DELAYS_S", (0.0, 600.0))
     backend.answers[:] = [503, 200]
     leaving = await reporter()
     await publish(bus, script.start().ends())
     await backend.until(lambda b: len(b.requests) == 1)
-    start = time.monotonic()
     await leaving.drain()
     await reporter()
     assert await until_reported(bus, script.sid) == ReportDelivered(call=script.sid, attempts=1)
-    assert time.monotonic() - start < 3
 
 
 async def test_many_calls_end_at_once(
@@ -307,7 +305,7 @@ async def test_a_purged_call_whose_acknowledgement_was_lost_is_over(
     await bus.control.jsm().purge_stream("CALLS", subject=subjects.events_of(script.sid, Started.kind))
     await bus.purge_log(script.sid, through=log[-2].sequence)
     await reporter()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await bus.control.jetstream().consumer_info("CALLS", "reporter")).num_pending:
             await asyncio.sleep(0.02)
     assert backend.requests == []

@@ -206,7 +206,7 @@ def environment(
         "TWILIO_API_URL": carrier_api.url,
         "CALLS_PER_SECOND": "100",
         "CALLS_IN_AIR": "1000",
-        "CARRIER_TIMEOUT_S": "0.5",
+        "CARRIER_TIMEOUT_S": "2",
     }
 
 

@@ -282,7 +282,7 @@ async def test_a_carrier_that_is_away_is_waited_for(
 ) -> None:
     client = client_of((await make_scheduler(TWILIO_API_URL="http://127.0.0.1:1")).port)
     call_id = await client.ordered()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await client.history(call_id)).count("dialling") < 5:
             await asyncio.sleep(0.02)
     assert (await client.call(call_id))["error"] is None

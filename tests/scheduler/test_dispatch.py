@@ -398,5 +398,5 @@ async def test_a_row_that_somebody_else_holds_is_passed_over(replicas: list[Book
     await one.campaign("c", ANN, BOB)
     async with one.stores.dispatch._session.begin() as session:
         await session.execute(text("SELECT id FROM contacts WHERE to_number = :n FOR UPDATE"), {"n": ANN})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert (await two.dial()).to_number == BOB

@@ -88,7 +88,7 @@ async def test_a_drain_waits_for_the_answer_to_a_request_that_left(
     carrier_api.faults.append(faults.silence(makes_call=True))
     leaving = await spawn(CARRIER_TIMEOUT_S="2")
     call_id = await client_of(await leaving.port()).ordered()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not carrier_api.orders:
             await asyncio.sleep(0.01)
     leaving.process.send_signal(signal.SIGTERM)

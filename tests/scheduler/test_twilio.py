@@ -29,9 +29,19 @@ DIAL = Dial(
 
 
 @pytest.fixture
-async def carrier(carrier_api: RestApi, exchange: Exchange) -> AsyncIterator[TwilioCarrier]:
+def fault() -> None:
+    """None, where a test has no parameter of that name."""
+
+
+def timeout_s(fault: object) -> float:
+    """Little where no answer comes; all others must be able to, also on a busy machine."""
+    return 0.5 if fault == faults.silence(makes_call=False) else 30.0
+
+
+@pytest.fixture
+async def carrier(carrier_api: RestApi, exchange: Exchange, fault: object) -> AsyncIterator[TwilioCarrier]:
     carrier = TwilioCarrier(
-        exchange.account_sid, exchange.auth_token, base_url=carrier_api.url, timeout_s=0.5
+        exchange.account_sid, exchange.auth_token, base_url=carrier_api.url, timeout_s=timeout_s(fault)
     )
     yield carrier
     await carrier.close()
@@ -92,7 +102,7 @@ async def test_what_each_trouble_means(
     start = time.monotonic()
     given = await carrier.create(DIAL)
     assert given == answer if not isinstance(answer, type) else isinstance(given, answer)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30  # not the minutes of the client underneath
     # Whatever it was, it was sent once.
     assert len(carrier_api.orders) == 1
 
@@ -107,7 +117,7 @@ async def test_refusals_carry_the_carriers_code(carrier: TwilioCarrier, carrier_
 
 
 async def test_wrong_credentials(carrier_api: RestApi, exchange: Exchange) -> None:
-    carrier = TwilioCarrier(exchange.account_sid, "wrong", base_url=carrier_api.url, timeout_s=1)
+    carrier = TwilioCarrier(exchange.account_sid, "wrong", base_url=carrier_api.url, timeout_s=30)
     given = await carrier.create(DIAL)
     await carrier.close()
     assert isinstance(given, Refused)
@@ -127,7 +137,7 @@ async def test_the_carriers_records(carrier: TwilioCarrier, carrier_api: RestApi
     (placed,) = carrier_api.placed
     (listed,) = await carrier.calls(DIAL.to, DIAL.from_number)
     assert (listed.call_sid, listed.status) == (placed.sid, "queued")
-    assert abs(listed.created_s - time.time()) < 5
+    assert abs(listed.created_s - time.time()) < 60
     assert await carrier.calls("+15550100009", DIAL.from_number) == []
     assert await carrier.call(placed.sid) == listed
     assert await carrier.call("CA" + "f" * 32) is None

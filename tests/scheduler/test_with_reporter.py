@@ -25,7 +25,7 @@ MakeScheduler = Callable[..., Awaitable[Scheduler]]
 
 
 async def until_reported(bus: Bus, sid: str) -> ReportDelivered | ReportLost:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (reported := fold(await bus.read_log(sid)).reported) is None:
             await asyncio.sleep(0.02)
     return reported

@@ -26,7 +26,7 @@ async def test_a_gateway_that_is_too_busy_to_answer_is_asked_again(bus: Bus, sid
 
     deaf = await bus.audio.answer(subjects.audio_replay(sid), busy)
     starting = asyncio.create_task(incoming.start())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asked.wait()
         await deaf.close()
         await bus.audio.serve(
@@ -42,7 +42,7 @@ async def test_a_gateway_that_is_too_busy_to_answer_is_asked_again(bus: Bus, sid
 async def test_who_has_no_gateway_does_not_wait_for_one(bus: Bus, sid: str) -> None:
     line = FrameLine()
     incoming = Incoming(bus, sid, line.put, line.next_wanted)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await incoming.start()
     await incoming.close()
     assert line.next_wanted() == 0

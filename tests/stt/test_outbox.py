@@ -30,7 +30,7 @@ async def test_it_is_empty_once_everything_is_in_the_log(bus: Bus, sid: str) -> 
         outbox.put(_utterance(sid, holder, turn))
     assert not outbox.empty
     running = asyncio.create_task(outbox.run(holder))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not outbox.empty:
             await asyncio.sleep(0.01)
     running.cancel()
@@ -43,6 +43,6 @@ async def test_what_the_log_did_not_take_is_still_in_it(bus: Bus, sid: str) -> N
     await bus.append(ev.Attached(call=sid, worker="other", nonce="m"))
     outbox = Outbox(bus, sid)
     outbox.put(_utterance(sid, holder, 2))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await outbox.run(holder)
     assert not outbox.empty

@@ -122,7 +122,7 @@ class Gateway:
         return [stored.event for stored in await self._bus.read_log(self._sid)]
 
     async def wait_for(self, kind: type[Event], count: int = 1) -> list[Event]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(found := [e for e in await self.log() if isinstance(e, kind)]) < count:
                 await asyncio.sleep(0.01)
         return found

@@ -30,7 +30,7 @@ async def start(nats_url: str, **variables: str) -> asyncio.subprocess.Process:
 async def line(worker: asyncio.subprocess.Process, message: str) -> dict[str, object]:
     """The first log line with that message."""
     assert worker.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while text := await worker.stderr.readline():
             fields: dict[str, object] = json.loads(text)
             if fields["message"] == message:
@@ -73,11 +73,11 @@ async def test_a_stop_of_the_whole_group_drains(nats_url: str, bus: Bus, sid: st
     await bus.audio.subscribe(audio_out(sid), on_audio)
     text = "and on and on it goes, word after word after word, " * 100
     await bus.append(Sentence(call=sid, turn=1, index=0, text=text, voice=Voice()))
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 30)
     assert not ended.is_set()
     os.killpg(worker.pid, signal.SIGTERM)
-    assert await asyncio.wait_for(worker.wait(), 20) == 0
-    await asyncio.wait_for(ended.wait(), 1)
+    assert await asyncio.wait_for(worker.wait(), 30) == 0
+    await asyncio.wait_for(ended.wait(), 30)
     await until_gone(synthesis)
 
 
@@ -114,4 +114,4 @@ async def test_a_name_that_does_not_exist_stops_the_start_with_those_that_do(
 ) -> None:
     worker = await start(nats_url, **{variable: value})
     assert says in str((await line(worker, "stopped by an error"))["error"])
-    assert await asyncio.wait_for(worker.wait(), 20) != 0
+    assert await asyncio.wait_for(worker.wait(), 30) != 0

@@ -86,7 +86,7 @@ class Listener:
                 at, ended = max(at, message.offset + len(message.audio)), ended or message.last
         return pack(None if ended else at)  # type: ignore[no-any-return]
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not condition():
                 await asyncio.sleep(0.002)
@@ -290,7 +290,7 @@ async def test_a_job_of_a_worker_that_died_is_done_only_if_nobody_heard_it(
     dying, runner, taken = await take_and_die(nats_url)
     await bus.append(started(sid, agent))
     await bus.append(sentence(sid, 0))
-    await asyncio.wait_for(taken.wait(), 5)
+    await asyncio.wait_for(taken.wait(), 30)
     if was_heard:
         await bus.append(heard(sid, 0))
     before = count("tts_skipped", why="heard")
@@ -342,7 +342,7 @@ async def test_the_lines_of_an_agent_are_rendered_ahead(
     worker: Worker, bus: Bus, sid: str, clinic: Agent, listener: Listener
 ) -> None:
     await bus.agents.put(clinic.name, clinic.model_dump_json().encode())
-    await asyncio.wait_for(worker.service.clips.complete.wait(), 10)
+    await asyncio.wait_for(worker.service.clips.complete.wait(), 30)
     for line in (LINES.greeting, LINES.fallback, LINES.fillers[0], LINES.no_capacity):
         for text in spoken(line):
             clip = await bus.clips.get(clip_key(clinic.voice, text))
@@ -362,20 +362,20 @@ async def test_a_second_worker_takes_over_what_was_rendered_unless_it_speaks_oth
 ) -> None:
     default = clinic.model_copy(update={"voice": Voice()})
     await bus.agents.put(clinic.name, default.model_dump_json().encode())
-    await asyncio.wait_for(worker.service.clips.complete.wait(), 10)
+    await asyncio.wait_for(worker.service.clips.complete.wait(), 30)
     key = clip_key(Voice(), LINES.fallback)
     american = await bus.clips.get(key)
     rendered = count("tts_clips_rendered")
 
     second = Worker(nats_url)
     await second.start()
-    await asyncio.wait_for(second.service.clips.complete.wait(), 10)
+    await asyncio.wait_for(second.service.clips.complete.wait(), 30)
     await second.stop()
     assert count("tts_clips_rendered") == rendered
 
     british = Worker(nats_url, tts_voice="en-gb")
     await british.start()
-    await asyncio.wait_for(british.service.clips.complete.wait(), 10)
+    await asyncio.wait_for(british.service.clips.complete.wait(), 30)
     await british.stop()
     assert count("tts_clips_rendered") > rendered
     assert await bus.clips.get(key) != american
@@ -384,7 +384,7 @@ async def test_a_second_worker_takes_over_what_was_rendered_unless_it_speaks_oth
 async def test_an_agent_that_cannot_be_read_harms_no_other(worker: Worker, bus: Bus, clinic: Agent) -> None:
     await bus.agents.put("broken", b'{"name": 1}')
     await bus.agents.put(clinic.name, clinic.model_dump_json().encode())
-    await asyncio.wait_for(worker.service.clips.complete.wait(), 10)
+    await asyncio.wait_for(worker.service.clips.complete.wait(), 30)
     assert await bus.clips.get(clip_key(clinic.voice, LINES.fallback))
 
 
@@ -392,7 +392,7 @@ async def test_a_line_that_cannot_be_said_harms_no_other(worker: Worker, bus: Bu
     lines = LINES.model_copy(update={"greeting": UNSPEAKABLE})
     agent = clinic.model_copy(update={"lines": lines})
     await bus.agents.put(agent.name, agent.model_dump_json().encode())
-    await asyncio.wait_for(worker.service.clips.complete.wait(), 10)
+    await asyncio.wait_for(worker.service.clips.complete.wait(), 30)
     assert await bus.clips.get(clip_key(agent.voice, LINES.fallback))
     assert await bus.clips.get(clip_key(agent.voice, UNSPEAKABLE)) is None
 
@@ -401,7 +401,7 @@ async def test_a_sentence_that_no_voice_can_say_is_replaced_by_the_prepared_line
     worker: Worker, bus: Bus, sid: str, clinic: Agent, listener: Listener
 ) -> None:
     await bus.agents.put(clinic.name, clinic.model_dump_json().encode())
-    await asyncio.wait_for(worker.service.clips.complete.wait(), 10)
+    await asyncio.wait_for(worker.service.clips.complete.wait(), 30)
     await bus.append(started(sid, clinic))
     await bus.append(sentence(sid, 0, UNSPEAKABLE))
     assert await listener.whole(0) == await bus.clips.get(clip_key(clinic.voice, LINES.fallback))

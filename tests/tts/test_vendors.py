@@ -150,7 +150,7 @@ async def test_a_call_that_begins_warms_a_socket(vendors: Vendors, name: str) ->
     voice = provider.resolve(Voice())
     assert voice is not None
     provider.warm(voice)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not connections(vendors, provider):
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)

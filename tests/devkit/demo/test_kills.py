@@ -48,7 +48,7 @@ async def test_before_the_first_word_it_needs_no_sentence() -> None:
     scene = Scene({3: "first_word"})
     scene.killer.notice(utterance(2))
     scene.killer.notice(utterance(3))
-    await asyncio.wait_for(scene.dead.wait(), 2)
+    await asyncio.wait_for(scene.dead.wait(), 30)
     assert scene.killed == [("llm-1", 3, "first_word")]
 
 
@@ -63,7 +63,7 @@ async def test_in_mid_reply_it_waits_for_the_first_sentence() -> None:
         await asyncio.sleep(0)
     assert scene.killed == []
     scene.killer.notice(sentence(3))
-    await asyncio.wait_for(scene.dead.wait(), 2)
+    await asyncio.wait_for(scene.dead.wait(), 30)
     assert scene.killed == [("llm-1", 3, "mid_reply")]
 
 
@@ -71,7 +71,7 @@ async def test_a_sentence_that_was_faster_than_the_question_is_not_missed() -> N
     scene = Scene({3: "mid_reply"})
     scene.killer.notice(utterance(3))
     scene.killer.notice(sentence(3))
-    await asyncio.wait_for(scene.dead.wait(), 2)
+    await asyncio.wait_for(scene.dead.wait(), 30)
     assert scene.killed == [("llm-1", 3, "mid_reply")]
 
 
@@ -84,6 +84,6 @@ async def test_a_hum_or_a_guess_kills_nobody_and_nobody_dies_twice() -> None:
     assert scene.asked == 0
     scene.killer.notice(utterance(3))
     scene.killer.notice(utterance(3))
-    await asyncio.wait_for(scene.dead.wait(), 2)
+    await asyncio.wait_for(scene.dead.wait(), 30)
     await asyncio.sleep(0.1)
     assert len(scene.killed) == 1

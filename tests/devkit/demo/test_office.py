@@ -69,7 +69,7 @@ async def test_an_order_from_the_request_to_the_report(place: Place) -> None:
         Started(call=sid, stream_sid="MZ", session=call_id, direction="outbound", agent=agent)
     )
     await place.bus.append(Ended(call=sid, reason="agent_hung_up"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await office.report(sid) is None:
             await asyncio.sleep(0.05)
     order = await office.came_out(call_id, 10)

@@ -137,7 +137,7 @@ async def test_deepgram_flux(vendors: Vendors) -> None:
         eager_eot_threshold=0.5,
     )
     events: list[str] = []
-    async with asyncio.timeout(10), opened as connection:
+    async with asyncio.timeout(30), opened as connection:
         for piece in pieces(mulaw()):
             await connection.send_media(piece)
         async for message in connection:
@@ -156,7 +156,7 @@ async def test_deepgram_nova(vendors: Vendors) -> None:
     opened = client.listen.v1.connect(
         model="nova-3", encoding="mulaw", sample_rate=8000, interim_results="true", endpointing="false"
     )
-    async with asyncio.timeout(10), opened as connection:
+    async with asyncio.timeout(30), opened as connection:
         await connection.send_keep_alive()
         for piece in pieces(mulaw()[:-6000]):
             await connection.send_media(piece)
@@ -175,7 +175,7 @@ async def test_together_realtime(vendors: Vendors) -> None:
     manager = client.beta.realtime.connect(
         model="openai/whisper-large-v3", input_audio_format="pcm_s16le_8000", turn_detection={"type": "none"}
     )
-    async with asyncio.timeout(10), manager as connection:
+    async with asyncio.timeout(30), manager as connection:
         for piece in pieces(speak(SAID).audio.astype("<i2").tobytes()):
             await connection.input_audio_buffer.append(piece)
         await connection.input_audio_buffer.commit()
@@ -206,7 +206,7 @@ async def test_deepgram_aura(vendors: Vendors) -> None:
     text = pytest.importorskip("deepgram.speak.v1.types").SpeakV1Text
     opened = client.speak.v1.connect(model="aura-2-thalia-en", encoding="mulaw", sample_rate=8000)
     audio, told = b"", []
-    async with asyncio.timeout(10), opened as connection:
+    async with asyncio.timeout(30), opened as connection:
         await connection.send_text(text(text=TEXT))
         await connection.send_flush()
         await connection.send_clear()
@@ -241,7 +241,7 @@ async def test_cartesia(vendors: Vendors) -> None:
     client = cartesia.AsyncCartesia(api_key="k", websocket_base_url=f"{socket}/cartesia", max_retries=0)
     connecting = client.tts.websocket_connect()
     audio = b""
-    async with asyncio.timeout(10), connecting as connection:
+    async with asyncio.timeout(30), connecting as connection:
         await connection.send(
             {
                 "context_id": "c1",
