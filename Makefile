@@ -10,7 +10,7 @@ SOURCES := libs services tools tests
 PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(6, 2 * (os.cpu_count() or 1)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up tap connect doctor test test-alone compose-test check fmt fuzz bench docs clean
+.PHONY: help setup demo up tap connect doctor test test-suite test-alone compose-test check fmt fuzz bench docs clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,9 +32,10 @@ connect: $(SYNCED) ## have your Twilio number call this machine (ARGS=+1...)
 doctor: $(SYNCED) ## what is configured, and what is missing
 	$(UV) run --no-sync $(DOTENV) voxbus doctor $(ARGS)
 
-test: $(SYNCED) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
+test: test-suite $(if $(ARGS),,test-alone) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
+
+test-suite: $(SYNCED)
 	$(BIN)/pytest $(or $(ARGS),--numprocesses=$(PROCESSES) --no-loadscope-reorder)
-	$(if $(ARGS),,UV="$(UV)" .ci/alone)
 
 test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares
 	UV="$(UV)" .ci/alone
