@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # machine is no fault. HYPOTHESIS_PROFILE=search looks for examples that nobody has seen yet.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, max_examples=500)
+settings.register_profile("few", derandomize=True, deadline=None, max_examples=5)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _NO_SERVER = "the devkit brings the NATS server"

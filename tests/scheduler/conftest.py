@@ -111,7 +111,7 @@ def _wait_for(port: int) -> None:
     pytest.fail("PostgreSQL did not listen")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.lasting)])
 async def any_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
