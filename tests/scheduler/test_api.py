@@ -73,7 +73,7 @@ async def test_a_wrong_bearer_is_refused(
         (b"{}", "bad_order", "to: Field required"),
         (b'{"to":"5550100001","agent":"reminder"}', "bad_order", "E.164"),
         (b'{"to":"+15550100001","agent":"reminder","variables":{"name":"Ann"},"x":1}', "bad_order", "x:"),
-        (b'{"to":"+15550100001","agent":"nobody"}', "unknown_agent", "known: reminder"),
+        (b'{"to":"+15550100001","agent":"nobody"}', "unknown_agent", "reminder"),
         (b'{"to":"+15550100001","agent":"reminder"}', "missing_variable", "{name}"),
         (b'{"to":"+15550100001","agent":"reminder","variables":{"name":7}}', "bad_order", "variables.name"),
         (b"\xff\xfe", "bad_order", ""),

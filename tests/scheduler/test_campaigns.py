@@ -164,7 +164,7 @@ async def test_a_repeated_campaign_is_the_same_one(api: Api) -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "said"),
     [
-        ({"agent": "nobody"}, "unknown_agent", "known: reminder"),
+        ({"agent": "nobody"}, "unknown_agent", "reminder"),
         ({"window": {"start": "9"}}, "bad_campaign", "HH:MM"),
         ({"window": {"days": []}}, "bad_campaign", "window.days"),
         ({"window": {"start": "12:00", "end": "12:00"}}, "bad_campaign", "quiet hours"),
