@@ -30,7 +30,7 @@ from .deaths import Supervisor, Watch
 #: Leads to the gateways of the stack, as a load balancer would.
 PUBLIC_URL = "https://e2e.voxbus.test"
 
-_ENDED_S = 10.0
+_ENDED_S = 30.0
 
 #: Everything that callers say here, synthesized ahead: a script that waits for it would hold up all the other calls.
 LINES = (

@@ -11,8 +11,9 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
-#: The one check that a machine may fail for us, by being late itself.
-STOPS = "the agent stops when interrupted"
+#: What a machine may fail for us, by being late itself: how soon the agent falls silent, and how soon another worker
+#: goes on. That it does, and with a whole reply, is nothing that a machine may fail.
+TIMES = ("silent after", "silence added, the reply is whole")
 #: Two frames: a simulator that is later cannot tell how soon an agent falls silent.
 BUSY_MS = 40.0
 
@@ -34,8 +35,9 @@ def test_both_calls_go_as_they_should(tmp_path: Path, providers: tuple[str, ...]
         assert {path.name for path in call.iterdir()} == FILES
         summary = json.loads((call / "summary.json").read_text())
         late = summary["simulator_late_ms"] > BUSY_MS
-        for name in (check["name"] for check in summary["checks"] if not check["passed"]):
-            (excused if late and name == STOPS else failed).add(name)
+        for check in (check for check in summary["checks"] if not check["passed"]):
+            was_slow = any(seen in check["detail"] for seen in TIMES)
+            (excused if late and was_slow else failed).add(check["name"])
         assert all(str(call / name) in done.stdout for name in FILES)
     assert not failed, done.stdout
     assert done.returncode == (1 if excused else 0), done.stdout

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def stay(caller: Caller) -> None:
-    await caller.expect_hangup(timeout_s=10)
+    await caller.expect_hangup(timeout_s=30)
 
 
 @pytest.mark.parametrize("auth_token", ["", "0123456789abcdef0123456789abcdef"])

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,31 +85,34 @@ def postgres() -> Iterator[str]:
         )
         if run.returncode != 0:
             pytest.skip(f"no PostgreSQL here: {run.stderr.decode()[-200:]}")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [*as_user, str(bin_dir / "postgres"), "-D", data, "-p", str(port), "-k", directory]
-        settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-        with Path(directory, "log").open("wb") as log:
-            server = subprocess.Popen([*command, *settings], stdout=log, stderr=log, cwd=directory)
+        command = [*as_user, str(bin_dir / "postgres"), "-D", data, "-k", directory]
+        server, port = _start(command, directory)
         try:
-            _wait_for(port)
             yield f"postgresql://voxbus@127.0.0.1:{port}"
         finally:
             server.send_signal(signal.SIGINT)  # SIGTERM would wait for every connection
             server.wait(20)
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.1).close()
-        except OSError:
-            # The server says nowhere else that it listens.
-            subprocess.run(["sleep", "0.1"], check=True)
-        else:
-            return
-    pytest.fail("PostgreSQL did not listen")
+def _start(command: list[str], directory: str) -> tuple[subprocess.Popen[bytes], int]:
+    """The server and its port, which it cannot choose itself: another program may be faster to take it."""
+    log = Path(directory, "log")
+    settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    for _ in range(3):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with log.open("wb") as file:
+            server = subprocess.Popen(
+                [*command, *settings, "-p", str(port)], stdout=file, stderr=file, cwd=directory
+            )
+        until_s = time.monotonic() + 60
+        while server.poll() is None and time.monotonic() < until_s:
+            if b"ready to accept connections" in log.read_bytes():
+                return server, port
+            time.sleep(0.05)
+        server.kill()
+    pytest.fail(f"PostgreSQL did not start: {log.read_text()[-500:]}")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.lasting)])

@@ -2,6 +2,7 @@
 
 At least 95 % of in-grammar phrases are kept, at most 5 % of real speech about something else is accepted. The weights
 in plausible.py were fitted with VOICES and with four of the seven recordings; OTHERS are voices that had no part in it.
+They say each phrase with and without noise, the known ones each phrase once.
 """
 
 from __future__ import annotations
@@ -81,8 +82,9 @@ def test_phrases_of_the_grammars_are_kept(
 ) -> None:
     heard = [
         (decoder.recognize(name, line)[0], phrase)
-        for name, phrase, audio in phrases(agents, voices)
-        for line in conditions(audio)
+        for number, (name, phrase, audio) in enumerate(phrases(agents, voices))
+        for condition, line in enumerate(conditions(audio))
+        if voices is OTHERS or condition == number % 2
     ]
     kept = [(text, phrase) for text, phrase in heard if text]
     right = np.mean([text == phrase for text, phrase in kept])
