@@ -30,7 +30,7 @@ def test_it_takes_orders_with_a_token_from_a_file(tmp_path: Path) -> None:
         assert process.stdout is not None
         url = next(word for word in process.stdout.readline().split() if word.startswith("http")).strip(";")
         account = f"{url}/2010-04-01/Accounts/{ACCOUNT}.json"
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=30) as http:
             assert http.get(account, auth=(ACCOUNT, "made by somebody")).json()["status"] == "active"
             assert http.get(account, auth=(ACCOUNT, "guessed")).status_code == 401
         shown = [process.stdout.readline() for _ in PHONEBOOK]

@@ -42,7 +42,9 @@ async def api(exchange: Exchange) -> AsyncIterator[RestApi]:
 @pytest.fixture
 async def http(api: RestApi, exchange: Exchange) -> AsyncIterator[httpx.AsyncClient]:
     base = f"{api.url}/2010-04-01/Accounts/{exchange.account_sid}"
-    async with httpx.AsyncClient(base_url=base, auth=(exchange.account_sid, TOKEN), trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=base, auth=(exchange.account_sid, TOKEN), trust_env=False, timeout=30
+    ) as http:
         yield http
 
 

@@ -131,7 +131,7 @@ async def test_a_number_is_connected_and_its_call_is_answered(
     assert f"Voice URL: {world.public_url}/twilio/voice (was none)" in shown
     assert f"connected: call {NUMBER}" in shown
     url, form = world.calls()["voice_url"], {"CallSid": "CA" + "1" * 32, "Direction": "inbound"}
-    async with httpx.AsyncClient() as twilio:
+    async with httpx.AsyncClient(timeout=30) as twilio:
         answer = await twilio.post(url, data=form, headers={signing.HEADER: signing.sign(TOKEN, url, form)})
     assert answer.status_code == 200
     assert "<Stream" in answer.text

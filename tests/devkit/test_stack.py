@@ -169,7 +169,7 @@ async def test_reports_go_to_the_schedulers_own_address_also_after_its_death(
         await live.close()
         await bus.close()
         authorization = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
             answer = await http.get(f"{url}/v1/calls", headers=authorization)
         assert answer.status_code == 200
         assert (stack.directory / "scheduler.db").exists()

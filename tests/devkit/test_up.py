@@ -110,7 +110,7 @@ def test_it_says_what_is_missing_for_calls_out(up: Start) -> None:
 def test_it_says_where_the_browser_phone_is(up: Start) -> None:
     running = up(services=("gateway",))
     (line,) = (line for line in running.hello.splitlines() if "in the browser" in line)
-    page = httpx.get(line.rpartition(" ")[2], trust_env=False)
+    page = httpx.get(line.rpartition(" ")[2], trust_env=False, timeout=30)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     running.end()
 
@@ -130,7 +130,7 @@ async def test_with_a_carrier_the_line_that_it_prints_rings_somebody_who_talks(u
     bearer = running.made()["SCHEDULER_SECRET"]
     program, url, _, header, _, order = shlex.split(curl.replace("$SCHEDULER_SECRET", bearer))
     assert program == "curl"
-    async with httpx.AsyncClient(trust_env=False, headers=dict([header.split(": ", 1)])) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30, headers=dict([header.split(": ", 1)])) as http:
         answer = await http.post(url, content=order)
         assert answer.status_code == 202, answer.text
         call = f"{url.removesuffix('/trigger-outbound')}/v1/calls/{answer.json()['id']}"

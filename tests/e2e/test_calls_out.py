@@ -94,7 +94,7 @@ class Desk:
 async def desk(phone: Phone) -> AsyncIterator[Desk]:
     headers = {"authorization": f"Bearer {phone.stack.secret('SCHEDULER_SECRET')}"}
     async with httpx.AsyncClient(
-        base_url=phone.stack.scheduler_url, headers=headers, trust_env=False
+        base_url=phone.stack.scheduler_url, headers=headers, trust_env=False, timeout=30
     ) as http:
         yield Desk(phone, Office(http))
 

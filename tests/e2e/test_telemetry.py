@@ -50,7 +50,7 @@ MOVED = (
 async def samples(phone: Phone) -> list[Sample]:
     """Of all processes that run."""
     found: list[Sample] = []
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=30) as http:
         for child in phone.stack.children.values():
             answer = await http.get(f"http://127.0.0.1:{child.port('metrics_port')}/metrics")
             for family in text_string_to_metric_families(answer.text):

@@ -104,7 +104,7 @@ async def test_strangers_in_all_leave_room_for_who_can_prove_something(new_gatew
         assert answers[0].status_code == 200
         assert {answer.status_code for answer in answers} == {200, 503}
         assert {answer.headers["retry-after"] for answer in answers if answer.is_error} == {"2"}
-        async with httpx.AsyncClient(trust_env=False) as carrier:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as carrier:
             url, form = f"{gateway.url}/twilio/voice", {"CallSid": gateway.call().sid}
             headers = {"X-Twilio-Signature": sign(url, form)}
             assert (await carrier.post(url, data=form, headers=headers)).status_code == 200

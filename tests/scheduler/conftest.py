@@ -289,7 +289,9 @@ async def client_of() -> AsyncIterator[Callable[[int], Client]]:
 
     def make(port: int) -> Client:
         headers = {"authorization": f"Bearer {SECRET}"}
-        http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False)
+        http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=30
+        )
         clients.append(http)
         return Client(http)
 

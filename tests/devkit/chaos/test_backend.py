@@ -16,7 +16,7 @@ PATH = "/v1/agent/call-report"
 
 async def post(backend: Backend, sid: str, body: bytes, secret: bytes = b"secret") -> int:
     headers = signing.headers(secret, body, time.time()) | {"idempotency-key": sid}
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
         return (await http.post(backend.url + PATH, content=body, headers=headers)).status_code
 
 

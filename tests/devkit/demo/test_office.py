@@ -50,7 +50,7 @@ async def place(agent: Agent) -> AsyncIterator[Place]:
             await bus.agents.put(agent.name, agent.model_dump_json().encode())
             bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
             async with httpx.AsyncClient(
-                base_url=stack.scheduler_url, headers=bearer, trust_env=False
+                base_url=stack.scheduler_url, headers=bearer, trust_env=False, timeout=30
             ) as http:
                 yield Place(Office(http), api, bus, agent)
             for connection in buses.values():

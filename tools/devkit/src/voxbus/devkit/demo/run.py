@@ -122,7 +122,7 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         bus = await Bus.connect(stack.bus_config("demo"))
         open_things.push_async_callback(bus.close)
         bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
-        http = httpx.AsyncClient(base_url=stack.scheduler_url, headers=bearer, trust_env=False)
+        http = httpx.AsyncClient(base_url=stack.scheduler_url, headers=bearer, trust_env=False, timeout=30)
         office = Office(await open_things.enter_async_context(http))
         carrier.serve(stack)
         yield Rig(
