@@ -52,6 +52,11 @@ def test_a_call_as_it_should_be(script: Script) -> None:
     assert head.endswith(", 60 s, 5 turns: completed")
 
 
+def test_a_goodbye_that_was_not_heard_is_told(script: Script) -> None:
+    talk(script).at(30).says(6, "bye").answers(6, "Goodbye.").ends("agent_hung_up")
+    assert told(script)[0] == "The agent hung up, and its goodbye was not heard."
+
+
 def test_nobodys_words_and_numbers_are_told(script: Script) -> None:
     talk(script).at(30).says(6, "my secret", dropped_frames=3).answers(6, "Sorry.", fallback="timeout").ends()
     text = "\n".join(lines(account(script.log)))

@@ -51,7 +51,9 @@ def _end(state: CallState) -> Ending:
         case "caller_hung_up":
             return Ending(f"the {other} hung up{early}", True)
         case "agent_hung_up":
-            return Ending("the agent hung up", True)
+            return Ending(
+                f"the agent hung up{', and its goodbye was not heard' if unheard else ''}", not unheard
+            )
         case "transferred":
             target = f" to {state.transfer.target}" if state.transfer is not None else ""
             return Ending(f"the agent transferred the call{target}", True)
