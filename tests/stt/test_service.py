@@ -250,6 +250,28 @@ async def test_the_gateway_is_told_what_it_may_forget(
     assert told[-1] <= 2100, "somebody speaks since then"
 
 
+async def test_who_leaves_a_call_lets_the_next_holder_hear_no_more_again_than_it_must(
+    make_worker: MakeWorker, gateway: Gateway, bus: Bus, sid: str, agent: Agent
+) -> None:
+    told: list[int] = []
+    await bus.audio.subscribe(subjects.audio_heard(sid), lambda data: told.append(int(data)))
+    leaving = await make_worker("leaving")
+    await gateway.start(agent)
+    await gateway.greet()
+    await gateway.wait_for(ev.Attached)
+    gateway.send(SILENCE[:4800])  # less than what is told now and then
+    async with asyncio.timeout(5):
+        while not any(
+            call._taker and (call._taker.idle_since_ms or 0) >= 570 for call in leaving.service._calls
+        ):
+            await asyncio.sleep(0.01)
+    assert told == []
+    await make_worker("staying")
+    await leaving.service.drain()
+    assert told
+    assert 570 <= told[0] <= 600
+
+
 async def test_a_call_that_is_handed_over_in_mid_turn_loses_no_word(
     make_worker: MakeWorker, gateway: Gateway, agent: Agent
 ) -> None:

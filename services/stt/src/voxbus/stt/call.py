@@ -104,8 +104,9 @@ class Call:
         return b"%d" % self._holder
 
     def leave(self) -> None:
-        """The next worker may have it; until one does, we go on."""
+        """The next worker may have it; until one does, we go on. It hears nothing again that need not be."""
         self._leaving = True
+        self._say_what_was_heard(every_ms=1)
 
     @property
     def idle(self) -> bool:
@@ -171,12 +172,12 @@ class Call:
         except (Conflict, ConditionFailed):
             self.over.set()
 
-    def _say_what_was_heard(self) -> None:
+    def _say_what_was_heard(self, every_ms: int = TELL_MS) -> None:
         """A successor has to hear again only what the gateway keeps: the less, the sooner it is there."""
         if self._taker is None or self.over.is_set() or not self.idle:
             return  # what is decided and not in the log, a successor would have to decide again
         heard_ms = self._taker.idle_since_ms
-        if heard_ms is not None and heard_ms >= self._told_ms + TELL_MS:
+        if heard_ms is not None and heard_ms >= self._told_ms + every_ms:
             self._told_ms = heard_ms
             self._bus.audio.publish(subjects.audio_heard(self.sid), b"%d" % heard_ms)
 

@@ -127,12 +127,18 @@ class SttService:
         sid = job.event.call
         early: list[Stored] = []
         on_event = early.append
+        asking = asyncio.create_task(
+            self._bus.ask(subjects.holder(sid), b"", _HELD_S), name="who holds the call"
+        )
+        ours.callback(asking.cancel)
         opened = await self._bus.open_log(sid, lambda stored: on_event(stored))
         ours.push_async_callback(opened.close)
         state = fold(opened.snapshot)
         if state.ended is not None or state.started is None:
             return None
-        if await self._is_held(state):
+        # A restart of NATS gives jobs to others although their holders live. Of a dead one NATS itself says at once
+        # that nobody answers; one that is frozen is not waited for.
+        if state.holder and await asking == b"%d" % state.holder:
             job.lapsed = True  # the holder goes on with it: nothing is said about it from here
             TAKEN.labels("left").inc()
             return None
@@ -159,14 +165,6 @@ class SttService:
         await call.close()
         self._vad.close(call.row)
         CALLS.dec()
-
-    async def _is_held(self, state: CallState) -> bool:
-        """A restart of NATS gives jobs to others although their holders live. Of a dead one NATS itself says at once
-        that nobody answers; one that is frozen is not waited for."""
-        if not state.holder:
-            return False
-        sid = state.attached[-1].event.call
-        return await self._bus.ask(subjects.holder(sid), b"", _HELD_S) == b"%d" % state.holder
 
     def _prepare(self, state: CallState) -> Call:
         assert state.started is not None

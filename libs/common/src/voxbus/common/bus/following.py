@@ -81,10 +81,10 @@ class OpenLog:
         self.undecodable = 0
 
     async def start(self) -> None:
-        # Subscribed first and read second: an event is in one of the two, or in both and then dropped once.
-        filter_ = subjects.log_of(self._sid)
-        subscription = await self._client.subscribe(filter_, cb=self._receive)
-        self._subscription = await known(self._client, subscription)
+        # Subscribed first and read second: an event is in one of the two, or in both and then dropped once. Both go
+        # over one connection, so the server knows of the first when it has the second: no need to wait for that.
+        subscription = await self._client.subscribe(subjects.log_of(self._sid), cb=self._receive)
+        self._subscription = Subscription(subscription)
         try:
             self.snapshot = await self._log.read(self._sid)
         except BaseException:
