@@ -186,6 +186,30 @@ def test_4_a_tentative_utterance_does_not_silence_the_turn_before(script: Script
     assert list(script.state().turns[2].sentences) == [0]
 
 
+def tool(turn: int, index: int = 0, attempt: int = 0) -> tuple[ev.ToolCalled, ev.ToolReturned]:
+    of = {"call": SID, "turn": turn, "attempt": attempt, "index": index, "name": "book"}
+    return ev.ToolCalled(**of), ev.ToolReturned(**of, ok=True, result="done")  # type: ignore[arg-type]
+
+
+def test_4_what_a_tool_did_in_a_turn_that_was_cut_is_done(script: Script) -> None:
+    called, returned = tool(1)
+    script.answers(1, "One moment.", ended=False).add(called)
+    script.add(ev.Interrupted(call=SID, stream_sid=STREAM, turn=1, sentence=0, played_ms=0, text=""))
+    script.says(2).add(returned)
+    state = fold(script.log)
+    assert [(use.called, use.returned) for use in state.turns[1].uses()] == [(called, returned)]
+
+
+def test_4_what_a_tool_did_in_an_attempt_that_was_withdrawn_is_done(script: Script) -> None:
+    first, second = tool(2, attempt=0), tool(2, attempt=1)
+    script.says(2).add(first[0])
+    script.add(ev.UtteranceWithdrawn(call=SID, holder=script.holder, turn=2, attempt=0))
+    script.says(2, "hello again", attempt=1).add(second[0], first[1])
+    turn = fold(script.log).turns[2]
+    assert [(use.called, use.returned) for use in turn.uses()] == [first, (second[0], None)]
+    assert turn.tools_called == {0: second[0]}
+
+
 def test_5_sentences_without_a_verdict_are_assumed_heard_at_the_next_utterance(script: Script) -> None:
     script.says(2).answers(2, "One.", "Two.").hears(2, 0)
     assert script.state().turns[2].sentences[1].verdict is None

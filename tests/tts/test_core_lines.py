@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxbus.common.agents import Agent, Lines
+from voxbus.common.agents import Agent, Lines, Tool
 from voxbus.common.speech import spoken
 from voxbus.tts.core_lines import sentences_to_render
 
@@ -57,3 +57,9 @@ def test_a_sentence_that_comes_twice_is_rendered_once() -> None:
 
 def test_a_line_for_the_eye_only_is_left_out() -> None:
     assert "\N{WAVING HAND SIGN}" not in sentences_to_render(agent("\N{WAVING HAND SIGN}"))
+
+
+def test_what_is_said_while_a_tool_works_is_there_when_it_is_needed() -> None:
+    tool = Tool(name="ask", description="x", url="https://crm.example.com", meanwhile="I ask {company}.")
+    asking = agent("Hello.", company="Acme").model_copy(update={"tools": (tool,)})
+    assert sentences_to_render(asking)[-1] == "I ask Acme."

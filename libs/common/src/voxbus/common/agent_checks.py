@@ -8,6 +8,7 @@ from voxbus.common import jsgf
 from voxbus.common.agent_texts import PLACEHOLDER, own_names, texts
 from voxbus.common.agents import Agent, Intent, Reply
 from voxbus.common.errors import AgentError
+from voxbus.common.tools.checks import reply_problems, tool_problems
 
 
 def problems(agent: Agent) -> Iterator[tuple[str, str]]:
@@ -17,6 +18,7 @@ def problems(agent: Agent) -> Iterator[tuple[str, str]]:
         yield "lines.voicemail", "is missing; machine_detection: leave_message needs the message"
     if agent.lines.voicemail and agent.machine_detection != "leave_message":
         yield "lines.voicemail", "is never said; set machine_detection: leave_message"
+    yield from tool_problems(agent)
     grammar = jsgf.Grammar()
     if agent.grammar:
         try:
@@ -90,3 +92,4 @@ def _reply_problems(agent: Agent, at: str, reply: Reply) -> Iterator[tuple[str, 
     if reply.action == "transfer_call" and reply.target not in agent.transfer_targets:
         known = ", ".join(sorted(agent.transfer_targets)) or "none yet"
         yield f"{at}.target", f"{reply.target!r} is not among transfer_targets ({known})"
+    yield from reply_problems(agent, at, reply)

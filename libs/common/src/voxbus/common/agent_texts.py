@@ -68,6 +68,15 @@ def with_texts(agent: Agent, fill: _Fill) -> Agent:
             name: each(f"lines.{name}", getattr(agent.lines, name)) for name in type(agent.lines).model_fields
         }
     )
+    tools = tuple(
+        tool.model_copy(
+            update={
+                name: fill(f"tools.{tool.name}.{name}", getattr(tool, name))
+                for name in ("description", "meanwhile")
+            }
+        )
+        for tool in agent.tools
+    )
     targets = {name: fill(f"transfer_targets.{name}", to) for name, to in agent.transfer_targets.items()}
     return agent.model_copy(
         update={
@@ -75,14 +84,19 @@ def with_texts(agent: Agent, fill: _Fill) -> Agent:
             "lines": lines,
             "dialogue": _with_replies(agent.dialogue, fill),
             "transfer_targets": targets,
+            "tools": tools,
         }
     )
 
 
 def _with_replies(dialogue: Dialogue, fill: _Fill) -> Dialogue:
     def said(at: str, reply: Reply) -> Reply:
-        remember = {name: fill(f"{at}.remember.{name}", text) for name, text in reply.remember.items()}
-        return reply.model_copy(update={"say": fill(f"{at}.say", reply.say), "remember": remember})
+        filled = {
+            field: {name: fill(f"{at}.{field}.{name}", text) for name, text in getattr(reply, field).items()}
+            for field in ("remember", "arguments")
+        }
+        texts = {field: fill(f"{at}.{field}", getattr(reply, field)) for field in ("say", "failed")}
+        return reply.model_copy(update={**texts, **filled})
 
     intents = tuple(
         intent.model_copy(update={"reply": said(f"dialogue.intents.{intent.name}.reply", intent.reply)})

@@ -7,7 +7,7 @@ override the turn rules and the providers of the workers; what it leaves out is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,10 +57,18 @@ class Reply(Definition):
     ``expect`` names the state that the dialogue enters; empty = it stays where it is. ``remember`` sets memory.
     ``repeat`` says the last reply again, after ``say``; ``transfer_call`` needs a ``target``, a name of the agent's
     ``transfer_targets``; ``do_not_call`` puts the number onto the list of those who are never called, and hangs up.
+
+    ``tool`` is called first, with ``arguments`` in which placeholders are filled. ``learn`` sets memory from its answer
+    (memory: field of the answer). When it failed, ``failed`` is said instead of ``say``; a tool that is not configured
+    is passed over, and ``say`` is said with what is known.
     """
 
     say: str = ""
     expect: str = ""
+    tool: str = ""
+    arguments: Mapping[str, str] = Field(default_factory=dict)
+    learn: Mapping[str, str] = Field(default_factory=dict)
+    failed: str = ""
     remember: Mapping[str, str] = Field(default_factory=dict)
     action: Literal["", "repeat", "end_call", "transfer_call", "do_not_call"] = ""
     target: str = ""
@@ -114,6 +122,44 @@ class Lines(Definition):
     fillers: tuple[str, ...] = ("One moment.",)
 
 
+class Tool(Definition):
+    """A request over HTTP that the agent may make during a call. See docs/agents.md for what becomes of it.
+
+    ``{name}`` in ``url`` and ``headers`` stands for an argument, a variable of the agent, or one of ``call_sid`` and
+    ``caller_number``; ``${NAME}`` for a variable of the LLM worker's environment, which is never sent to a model.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    description: str = Field(min_length=1, description="For the model: what it does, and when to call it.")
+    arguments: Mapping[str, Any] = Field(
+        default_factory=lambda: {"type": "object", "properties": {}},
+        description="JSON Schema (2020-12) of the arguments, an object. Others than it names are refused.",
+    )
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    url: str = Field(
+        description="The only host that is asked. Arguments that it does not hold become the query (GET, DELETE), or "
+        "the fields of a JSON body."
+    )
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    timeout_ms: int = Field(default=4000, ge=200, le=10000, description="For the whole answer.")
+    meanwhile: str = Field(
+        default="", description="Said when the answer takes long and nothing else was said yet in the reply."
+    )
+    idempotent: bool = Field(
+        default=False,
+        description="Doing it twice is as good as once: it may be repeated when a worker dies in the middle of it.",
+    )
+    private: bool = Field(
+        default=False, description="The host's name may lead to a private address (10.x, 192.168.x, 127.x)."
+    )
+    optional: bool = Field(
+        default=False, description="Without its variables the agent does without it; else it takes no calls."
+    )
+    redact: tuple[str, ...] = Field(
+        default=(), description="Arguments, and fields of the answer, that are not kept in the call's log."
+    )
+
+
 class Agent(Definition):
     """A whole agent, as it travels in ``started``."""
 
@@ -134,6 +180,7 @@ class Agent(Definition):
         default_factory=dict, description="Defaults of the call's variables."
     )
     transfer_targets: Mapping[str, str] = Field(default_factory=dict)
+    tools: tuple[Tool, ...] = Field(default=(), description="Requests that it may make during a call.")
     backchannels: tuple[str, ...] = ("mm-hm", "mhm", "uh-huh", "hmm", "mm", "okay", "right", "yeah", "i see")
     max_call_s: int | None = Field(default=None, ge=10, le=14400)
     machine_detection: Literal["off", "hang_up", "leave_message"] = Field(

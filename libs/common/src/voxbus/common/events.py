@@ -172,7 +172,8 @@ class Sentence(Event):
     """The agent will say this. Everything a TTS worker needs is in it.
 
     ``first_token_ms``: job received to first token. ``ready_ms``: job received to this sentence. ``fallback``: no
-    model said it; ``cause`` is why (a ProviderError's cause).
+    model said it; ``cause`` is why (a ProviderError's cause). ``meanwhile``: a tool was under way, and this is what is
+    said so long. ``tools_ms``: how much of ``first_token_ms`` was spent in tools.
     """
 
     kind: ClassVar[str] = "sentence"
@@ -184,7 +185,9 @@ class Sentence(Event):
     interruptible: bool = True
     fallback: bool = False
     cause: str = ""
+    meanwhile: bool = False
     first_token_ms: float = 0.0
+    tools_ms: float = 0.0
     ready_ms: float = 0.0
 
     def key(self) -> str:
@@ -212,7 +215,11 @@ class ReplyEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCalled(Event):
-    """``arguments`` is JSON, redacted as the agent says."""
+    """Published before the tool does anything: without ``tool_returned`` nobody knows whether it did.
+
+    ``arguments`` is JSON, redacted as the agent says. ``round``: how often tools were called in this reply before;
+    ``said``: how many of its sentences came before.
+    """
 
     kind: ClassVar[str] = "tool_called"
     turn: int
@@ -220,6 +227,8 @@ class ToolCalled(Event):
     index: int
     name: str
     arguments: str = "{}"
+    round: int = 0
+    said: int = 0
 
     def key(self) -> str:
         return f"{self.turn}.{self.attempt}.{self.index}"

@@ -6,7 +6,7 @@ The rules, one test each in tests/common/test_fold.py:
 2. STT events that were not published under the latest ``attached`` are void.
 3. Gateway events of another stream than the latest ``started``/``resumed`` are void.
 4. Sentences of a turn that was interrupted, of an attempt that was withdrawn, or of a turn older than the latest final
-   utterance are void. So is the end of such a reply.
+   utterance are void. So is the end of such a reply. What its tools did is not: it is done.
 5. When the next final utterance arrives, sentences without a verdict count as heard (assumed).
 6. A caller who speaks again cancels a hangup or transfer that was requested before.
 7. After ``ended`` only ``status`` and ``report_*`` count.
@@ -137,8 +137,11 @@ class CallState:
                 return self._withdraw(event)
             case ev.Sentence():
                 return self._take_sentence(event, stored.time_s)
-            case ev.ReplyEnded() | ev.ToolCalled() | ev.ToolReturned():
-                return self._take_reply_part(event)
+            case ev.ReplyEnded():
+                return self._take_reply_end(event)
+            case ev.ToolCalled() | ev.ToolReturned():
+                state = self.turns.get(event.turn)
+                return state is not None and state.take_tool(event)
             case ev.Heard():
                 return self._take_heard(event)
             case ev.Interrupted():
@@ -184,7 +187,7 @@ class CallState:
             return False
         state = self.turns.get(event.turn)
         if state is None or event.attempt > state.attempt:
-            state = self.turns[event.turn] = TurnState(event.turn)
+            state = self.turns[event.turn] = TurnState(event.turn, earlier=state.uses() if state else [])
         elif state.utterance is not None:
             return False
         state.attempt, state.utterance, state.time_s = event.attempt, event, time_s
@@ -237,17 +240,11 @@ class CallState:
         state.sentences[event.index] = SentenceState(event, time_s)
         return True
 
-    def _take_reply_part(self, event: ev.ReplyEnded | ev.ToolCalled | ev.ToolReturned) -> bool:
+    def _take_reply_end(self, event: ev.ReplyEnded) -> bool:
         state = self.turns.get(event.turn)
         if state is None or not self.is_current(event.turn, event.attempt):
             return False
-        match event:
-            case ev.ReplyEnded():
-                state.reply_ended = event
-            case ev.ToolCalled():
-                state.tools_called[event.index] = event
-            case ev.ToolReturned():
-                state.tools_returned[event.index] = event
+        state.reply_ended = event
         return True
 
     def _take_heard(self, event: ev.Heard) -> bool:

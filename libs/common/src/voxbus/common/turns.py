@@ -27,8 +27,19 @@ class SentenceState:
 
 
 @dataclass
+class ToolUse:
+    """``returned`` None: it is under way, or nobody knows what became of it."""
+
+    called: ev.ToolCalled
+    returned: ev.ToolReturned | None = None
+
+
+@dataclass
 class TurnState:
-    """One turn, in its latest attempt. ``time_s``: when its utterance, else its first sentence, was stored."""
+    """One turn, in its latest attempt. ``time_s``: when its utterance, else its first sentence, was stored.
+
+    ``earlier``: what tools were called for in attempts that were withdrawn. They did it all the same.
+    """
 
     number: int
     attempt: int = 0
@@ -41,6 +52,7 @@ class TurnState:
     interrupted: ev.Interrupted | None = None
     tools_called: dict[int, ev.ToolCalled] = field(default_factory=dict)
     tools_returned: dict[int, ev.ToolReturned] = field(default_factory=dict)
+    earlier: list[ToolUse] = field(default_factory=list)
 
     @property
     def heard_text(self) -> str:
@@ -64,6 +76,32 @@ class TurnState:
         if self.withdrawn or self.interrupted is not None:
             return True
         return self.reply_ended is not None and all(s.verdict for s in self.sentences.values())
+
+    def tools(self) -> list[ToolUse]:
+        """Of the latest attempt, in the order of their calls."""
+        return [
+            ToolUse(called, self.tools_returned.get(i)) for i, called in sorted(self.tools_called.items())
+        ]
+
+    def uses(self) -> list[ToolUse]:
+        """Of all attempts."""
+        return [*self.earlier, *self.tools()]
+
+    def take_tool(self, event: ev.ToolCalled | ev.ToolReturned) -> bool:
+        """Of an attempt that was withdrawn, only what came of a call that is known."""
+        if event.attempt == self.attempt:
+            match event:
+                case ev.ToolCalled():
+                    self.tools_called[event.index] = event
+                case ev.ToolReturned():
+                    self.tools_returned[event.index] = event
+            return True
+        key = (event.attempt, event.index)
+        for use in self.earlier:
+            if isinstance(event, ev.ToolReturned) and (use.called.attempt, use.called.index) == key:
+                use.returned = event
+                return True
+        return False
 
     def unplayed(self) -> list[SentenceState]:
         """Sentences that a caller has still to hear, in order."""

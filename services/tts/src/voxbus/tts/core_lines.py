@@ -29,6 +29,7 @@ def _fixed_lines(agent: Agent) -> Iterator[str]:
         *lines.no_input,
         lines.goodbye,
         lines.voicemail,
+        *(tool.meanwhile for tool in agent.tools),
     ):
         filled = _fill(line, agent.variables)
         if not PLACEHOLDER.search(filled):
