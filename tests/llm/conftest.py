@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -173,7 +175,8 @@ class Call:
 
     async def start(self, agent: Agent, *, inbound: bool = True) -> None:
         direction = "inbound" if inbound else "outbound"
-        await self.add(Started, stream_sid="MZ1", session="s1", direction=direction, agent=agent)
+        numbers = {"from_number": "+15550100001", "to_number": "+15550100002"}
+        await self.add(Started, stream_sid="MZ1", session="s1", direction=direction, agent=agent, **numbers)
         self.holder = await self.add(Attached, worker="w", nonce="n1")
 
     async def add(self, kind: type[Event], **fields: Any) -> int:
@@ -243,3 +246,31 @@ async def start_worker(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     for worker, bus in workers:
         await worker.drain()
         await bus.close()
+
+
+StartProcess = Callable[..., Awaitable[asyncio.subprocess.Process]]
+
+
+@pytest.fixture
+async def start_process(nats_url: str) -> AsyncIterator[StartProcess]:
+    """A worker in a process of its own, to be killed. Returns once it takes jobs."""
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def start(**settings: object) -> asyncio.subprocess.Process:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LLM_"))}
+        env = kept | {"NATS_URL": nats_url, **{name.upper(): str(value) for name, value in settings.items()}}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "voxbus.llm", env=env, stderr=asyncio.subprocess.PIPE
+        )
+        processes.append(process)
+        assert process.stderr is not None
+        async with asyncio.timeout(30):
+            while b'"ready"' not in (line := await process.stderr.readline()):
+                assert line, "the worker did not start"
+        return process
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

@@ -57,7 +57,7 @@ def test_tool_calls_are_gathered_by_index() -> None:
     feed({"index": 1, "function": {"name": "b", "arguments": ""}})
     feed({"index": 0, "function": {"name": "a", "arguments": '{"x"'}})
     feed({"index": 0, "function": {"arguments": ": 1}"}}, {"index": 1, "function": {"arguments": ""}})
-    assert [(call.name, call.arguments) for call in reader.tool_calls()] == [("a", {"x": "1"}), ("b", {})]
+    assert [(call.name, call.arguments) for call in reader.tool_calls()] == [("a", {"x": 1}), ("b", {})]
 
 
 FIELDS = st.sampled_from(

@@ -10,7 +10,7 @@ import pytest
 
 from voxbus.common.agents import Agent
 from voxbus.common.errors import ProviderError
-from voxbus.llm.core_messages import Message
+from voxbus.llm.core_trail import Message
 from voxbus.llm.limits import Limits, limited
 from voxbus.llm.providers.base import Delta, Finish, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.openai import OpenAi, OpenAiConfig
@@ -72,6 +72,14 @@ async def test_tool_calls_come_whole_before_the_finish(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("written", ["{oops", '["a list"]', '"text"', "7"])
+async def test_arguments_that_are_no_object_are_the_models_fault_and_not_the_vendors(
+    provider: OpenAi, chat: ChatServer, request_: Request, written: str
+) -> None:
+    chat.answers = [Answer([tool("end_call", written), chunk(finish="tool_calls"), DONE])]
+    assert await take(provider, request_) == [ToolCall("end_call", {}, malformed=True), Finish("tool_calls")]
+
+
 @pytest.mark.parametrize(
     ("answer", "cause", "retry"),
     [
@@ -94,7 +102,6 @@ async def test_tool_calls_come_whole_before_the_finish(
         (Answer([step for _ in range(20) for step in (chunk("He"), 0.1)]), "reply_timeout", True),
         (Answer([b"data: {nonsense\n\n"]), "malformed", True),
         (Answer([b"data: [1]\n\n"]), "malformed", True),
-        (Answer([tool("end_call", "{oops"), chunk(finish="tool_calls"), DONE]), "malformed", True),
     ],
 )  # fmt: skip
 async def test_failures_say_what_they_are(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -15,34 +12,19 @@ from voxbus.common.speech import spoken
 from voxbus.llm.core_dialogue import Said, answer
 from voxbus.llm.core_messages import GO_ON
 
-from .conftest import DONE, Answer, Call, ChatServer, Stall, StartWorker, chunk, refusal, reply, tool
-
-StartProcess = Callable[..., Awaitable[asyncio.subprocess.Process]]
-
-
-@pytest.fixture
-async def start_process(nats_url: str) -> AsyncIterator[StartProcess]:
-    """A worker in a process of its own, to be killed. Returns once it takes jobs."""
-    processes: list[asyncio.subprocess.Process] = []
-
-    async def start(**settings: object) -> asyncio.subprocess.Process:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "LLM_"))}
-        env = kept | {"NATS_URL": nats_url, **{name.upper(): str(value) for name, value in settings.items()}}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "voxbus.llm", env=env, stderr=asyncio.subprocess.PIPE
-        )
-        processes.append(process)
-        assert process.stderr is not None
-        async with asyncio.timeout(30):
-            while b'"ready"' not in (line := await process.stderr.readline()):
-                assert line, "the worker did not start"
-        return process
-
-    yield start
-    for process in processes:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+from .conftest import (
+    DONE,
+    Answer,
+    Call,
+    ChatServer,
+    Stall,
+    StartProcess,
+    StartWorker,
+    chunk,
+    refusal,
+    reply,
+    tool,
+)
 
 
 @pytest.fixture

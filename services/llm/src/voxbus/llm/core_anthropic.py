@@ -13,8 +13,8 @@ from typing import Any, Final
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
-from voxbus.llm.core_chunks import Call, FinishReason, arguments_of
-from voxbus.llm.core_messages import Message
+from voxbus.llm.core_chunks import Call, FinishReason, call_of
+from voxbus.llm.core_trail import Message
 
 _CALLED: Final = "(The caller is on the line.)"
 _FINISHED: Final[dict[str, FinishReason]] = {
@@ -25,19 +25,49 @@ _FINISHED: Final[dict[str, FinishReason]] = {
 }
 
 
-def prompt_of(messages: Sequence[Message]) -> tuple[str, list[dict[str, str]]]:
-    """The system prompt, and the rest. What the system says later is said by the user: only so is it the last word."""
+def prompt_of(messages: Sequence[Message]) -> tuple[str, list[dict[str, Any]]]:
+    """The system prompt, and the rest. What the system says later is said by the user: only so is it the last word.
+    What tools answered is the user's, too.
+    """
     system = messages[0].text if messages and messages[0].role == "system" else ""
-    rest: list[dict[str, str]] = []
+    rest: list[dict[str, Any]] = []
     for message in messages[1:] if system else messages:
         role = "assistant" if message.role == "assistant" else "user"
         if not rest and role == "assistant":
             rest.append({"role": "user", "content": _CALLED})
+        content = _content(message)
         if rest and rest[-1]["role"] == role:
-            rest[-1]["content"] += f"\n{message.text}"
+            rest[-1]["content"] = _joined(rest[-1]["content"], content)
         else:
-            rest.append({"role": role, "content": message.text})
+            rest.append({"role": role, "content": content})
     return system, rest
+
+
+_Content = str | list[dict[str, Any]]
+
+
+def _content(message: Message) -> _Content:
+    if message.call is not None:
+        return [{"type": "tool_result", "tool_use_id": message.call.id, "content": message.text}]
+    if not message.calls:
+        return message.text
+    calls = [
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)}
+        for call in message.calls
+    ]
+    return [*_blocks(message.text), *calls]
+
+
+def _joined(before: _Content, after: _Content) -> _Content:
+    if isinstance(before, str) and isinstance(after, str):
+        return f"{before}\n{after}"
+    return [*_blocks(before), *_blocks(after)]
+
+
+def _blocks(content: _Content) -> list[dict[str, Any]]:
+    if isinstance(content, list):
+        return content
+    return [{"type": "text", "text": content}] if content else []
 
 
 def tools_of(schemas: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -88,8 +118,7 @@ class EventReader:
         return ""
 
     def tool_calls(self) -> list[Call]:
-        """Raises ProviderError when the arguments of one are not an object."""
-        return [Call(block.name, arguments_of(block.arguments)) for _, block in sorted(self._tools.items())]
+        return [call_of(block.name, block.arguments) for _, block in sorted(self._tools.items())]
 
     def _delta(self, index: int, delta: dict[str, Any]) -> str:
         if delta.get("type") == "input_json_delta" and index in self._tools:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
+from voxbus.llm.core_trail import Message
 
 _MAX_EVENT_BYTES: Final = 1 << 20
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
@@ -71,8 +72,11 @@ class _Tool:
 
 @dataclass(frozen=True)
 class Call:
+    """``malformed``: the model wrote arguments that are no object of JSON. It is told so, and has none."""
+
     name: str
-    arguments: dict[str, str]
+    arguments: dict[str, Any]
+    malformed: bool = False
 
 
 class ReplyReader:
@@ -97,8 +101,7 @@ class ReplyReader:
         return "".join(self._take_choice(choice) for choice in _list(chunk.get("choices")))
 
     def tool_calls(self) -> list[Call]:
-        """Raises ProviderError when the arguments of one are not an object."""
-        return [Call(tool.name, arguments_of(tool.arguments)) for _, tool in sorted(self._tools.items())]
+        return [call_of(tool.name, tool.arguments) for _, tool in sorted(self._tools.items())]
 
     def _take_usage(self, usage: Any) -> None:
         if isinstance(usage, dict):
@@ -134,21 +137,42 @@ class ReplyReader:
             tool.arguments += str(arguments)
 
 
+def chat_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """In the form of chat completions."""
+    return [_chat_message(message) for message in messages]
+
+
+def _chat_message(message: Message) -> dict[str, Any]:
+    if message.call is not None:
+        return {"role": "tool", "tool_call_id": message.call.id, "content": message.text}
+    if not message.calls:
+        return {"role": message.role, "content": message.text}
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments))},
+        }
+        for call in message.calls
+    ]
+    return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
+
+
 def _text(content: Any) -> str:
     if isinstance(content, list):  # parts
         return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
     return "" if content is None else str(content)
 
 
-def arguments_of(given: Any) -> dict[str, str]:
-    """A tool's arguments, as JSON or as an object. Raises ProviderError when they are neither."""
+def call_of(name: str, given: Any) -> Call:
+    """``given``: the arguments, as JSON or as an object; nothing at all is none."""
     try:
         arguments = json.loads(given or "{}") if isinstance(given, str) else given
     except ValueError:
-        raise ProviderError("malformed", "tool arguments that are not JSON") from None
-    if not isinstance(arguments, dict):
-        raise ProviderError("malformed", "tool arguments that are no object")
-    return {str(name): _text(value) for name, value in arguments.items()}
+        return Call(name, {}, malformed=True)
+    if arguments is None:
+        return Call(name, {})
+    return Call(name, arguments) if isinstance(arguments, dict) else Call(name, {}, malformed=True)
 
 
 def _list(value: Any) -> list[Any]:

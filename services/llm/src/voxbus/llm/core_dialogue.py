@@ -6,13 +6,14 @@ No state is kept: the conversation so far is replayed from its utterances, so th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from voxbus.common import jsgf
 from voxbus.common.agents import Agent, Dialogue, Intent, Reply
 from voxbus.common.speech import for_ear
+from voxbus.llm.core_trail import Told
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _HYPHENATED = frozenset({"uh-huh", "mm-hm"})
@@ -21,19 +22,23 @@ _NOT_WORDS = frozenset({"um", "uh", "er", "erm", "ah"})
 
 @dataclass(frozen=True)
 class Said:
-    """One utterance of the caller; ``keys``: its text is digits that were pressed."""
+    """One utterance; ``keys``: its text is digits that were pressed. ``told``: what tools answered to it."""
 
     text: str
     keys: bool = False
+    told: Mapping[str, Told] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the agent does. ``intent`` is empty when nothing matched."""
+    """What the agent does. ``intent`` is empty when nothing matched. ``arguments``: of the tool of the reply; None = it
+    has none, or it has answered.
+    """
 
     say: str
     reply: Reply = field(default_factory=Reply)
     intent: str = ""
+    arguments: Mapping[str, str] | None = None
 
 
 @dataclass
@@ -43,26 +48,34 @@ class _State:
     last_said: str = ""
 
 
-def answer(agent: Agent, conversation: Iterable[Said]) -> Answer:
-    """The answer to the last of ``conversation``; to none at all, the greeting."""
+def answer(agent: Agent, conversation: Iterable[Said], tools: Collection[str] = ()) -> Answer:
+    """The answer to the last of ``conversation``; to none at all, the greeting. ``tools``: that can be called."""
     dialogue = agent.dialogue
     state = _State(dialogue.start, dict(dialogue.memory), agent.lines.greeting)
     given = Answer(agent.lines.greeting)
     for said in conversation:
         given = _step(agent, state, said)
-    return given
+    return given if given.reply.tool in tools else replace(given, arguments=None)
 
 
 def _step(agent: Agent, state: _State, said: Said) -> Answer:
     name, reply, known = _choose(agent, state, said)
-    say = _fill(reply.say, known)
+    arguments = {key: _fill(text, known) for key, text in reply.arguments.items()} if reply.tool else None
+    text = reply.say
+    if (told := said.told.get(reply.tool)) is not None:
+        arguments = None
+        if told.ok:
+            known |= {key: told.fields[name] for key, name in reply.learn.items() if name in told.fields}
+        else:
+            text = reply.failed or text
+    say = _fill(text, known)
     state.known = known | {key: _fill(text, known) for key, text in reply.remember.items()}
     state.name = reply.expect or state.name
     if reply.action == "repeat":
         say = " ".join(filter(None, (say, state.last_said)))
     else:
         state.last_said = say
-    return Answer(say, reply, name)
+    return Answer(say, reply, name, arguments)
 
 
 def _choose(agent: Agent, state: _State, said: Said) -> tuple[str, Reply, dict[str, str]]:

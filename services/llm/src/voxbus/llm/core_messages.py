@@ -2,13 +2,12 @@
 
 The history is what was heard, never what was merely generated: an interrupted sentence ends where the caller stopped
 listening to it. What the caller said while the agent went on speaking ("mm-hm") stands in brackets before what they
-said next: it was no turn, but it was said.
+said next: it was no turn, but it was said. What tools did stands after what the caller said to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from voxbus.common.events import Utterance
@@ -16,6 +15,7 @@ from voxbus.common.fold import CallState
 from voxbus.common.turns import TurnState
 from voxbus.llm.core_dialogue import Said
 from voxbus.llm.core_opening import opening
+from voxbus.llm.core_trail import Message, Step, learned, past, steps_of, told, trail, words_begin
 
 #: Messages of history; older ones are forgotten. The system prompt does not count.
 HISTORY: Final = 40
@@ -26,37 +26,44 @@ GO_ON: Final = (
     " call that you were about to make."
 )
 
-Role = Literal["system", "user", "assistant"]
 
-
-@dataclass(frozen=True)
-class Message:
-    role: Role
-    text: str
-
-
-def messages(state: CallState, turn: int, *, published: Sequence[str] = ()) -> tuple[Message, ...]:
+def messages(
+    state: CallState,
+    turn: int,
+    *,
+    published: Sequence[str] = (),
+    meanwhile: frozenset[int] = frozenset(),
+    steps: Sequence[Step] = (),
+) -> tuple[Message, ...]:
     """The messages that ask for the reply of ``turn``.
 
-    ``published``: sentences of this reply that are in the log already, because another worker began it: they come as
-    the assistant's own last words, with the ask to go on after them.
+    ``steps``: what tools did in this reply. ``published``: its sentences that are in the log already. Those after the
+    last step are another worker's, who began to answer: they come as the assistant's own last words, with the ask to
+    go on after them.
     """
     assert state.started is not None
-    history = _merged(_history(state, turn))[-HISTORY:]
+    history = _forgetful(_merged(_history(state, turn)))
     asked = [Message("system", state.started.agent.prompt), *history]
-    if published:
-        asked += [Message("assistant", " ".join(published)), Message("system", GO_ON)]
+    if turn in state.turns:
+        asked += told(steps_of(state.turns[turn].earlier))
+    asked += trail(published, meanwhile, steps)
+    if begun := published[words_begin(meanwhile, steps[-1] if steps else None) :]:
+        asked += [Message("assistant", " ".join(begun)), Message("system", GO_ON)]
     return tuple(asked)
 
 
-def conversation(state: CallState, turn: int) -> tuple[Said, ...]:
-    """Everything that the caller said, up to ``turn``: what the scripted dialogue replays.
+def conversation(state: CallState, turn: int, steps: Sequence[Step] = ()) -> tuple[Said, ...]:
+    """Everything that the caller said, up to ``turn``, and what tools answered: what the scripted dialogue replays.
 
     Not what the greeting answered: "yes?" on the telephone agrees to nothing.
     """
     before = opening(state)
     return tuple(
-        Said(utterance.text, keys=utterance.ended_by == "dtmf")
+        Said(
+            utterance.text,
+            keys=utterance.ended_by == "dtmf",
+            told=learned(steps if utterance.turn == turn else past(state.turns[utterance.turn])),
+        )
         for utterance in state.utterances()
         if utterance.turn <= turn and utterance.text and utterance.turn not in before
     )
@@ -68,17 +75,21 @@ def _history(state: CallState, turn: int) -> Iterator[Message]:
     for number in sorted(state.turns):
         if number > turn:
             return
-        past = state.turns[number]
-        said = [past.utterance.text] if past.utterance and past.utterance.text and not past.withdrawn else []
-        if said and past.utterance is not None:
-            if past.utterance.ended_by == "dtmf":
-                said = [f"(pressed the keys {' '.join(past.utterance.text)})"]
-            while murmur is not None and murmur.end_media_ms <= past.utterance.end_media_ms:
+        found = state.turns[number]
+        said = (
+            [found.utterance.text] if found.utterance and found.utterance.text and not found.withdrawn else []
+        )
+        if said and found.utterance is not None:
+            if found.utterance.ended_by == "dtmf":
+                said = [f"(pressed the keys {' '.join(found.utterance.text)})"]
+            while murmur is not None and murmur.end_media_ms <= found.utterance.end_media_ms:
                 said.insert(-1, f"({murmur.text})")
                 murmur = next(murmurs, None)
             yield Message("user", " ".join(said))
-        if number < turn and (heard := _heard(past)):
-            yield Message("assistant", heard)
+        if number < turn:
+            yield from told(past(found))
+            if heard := _heard(found):
+                yield Message("assistant", heard)
 
 
 def _heard(turn: TurnState) -> str:
@@ -91,11 +102,20 @@ def _merged(history: Iterator[Message]) -> list[Message]:
     """Neighbours of the same role become one message: some models insist on taking turns."""
     merged: list[Message] = []
     for message in history:
-        if merged and merged[-1].role == message.role:
-            merged[-1] = Message(message.role, f"{merged[-1].text} {message.text}")
+        last = merged[-1] if merged else None
+        if last is not None and last.role == message.role != "tool" and not (last.calls or message.calls):
+            merged[-1] = Message(message.role, f"{last.text} {message.text}")
         else:
             merged.append(message)
     return merged
+
+
+def _forgetful(history: list[Message]) -> list[Message]:
+    """The last of it. An answer of a tool whose call is forgotten is no message that a model can be sent."""
+    kept = history[-HISTORY:]
+    while kept and (kept[0].role == "tool" or kept[0].calls):
+        kept.pop(0)
+    return kept
 
 
 def repeats(piece: str, published: Sequence[str]) -> bool:

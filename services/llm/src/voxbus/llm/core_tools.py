@@ -1,11 +1,14 @@
-"""The tools that every agent has: hanging up, handing the call to a person, and never calling again."""
+"""The tools that every agent has: hanging up, handing the call to a person, and never calling again. And how a model is
+told of these and of the agent's own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from voxbus.common.agents import Agent
+from voxbus.common.agents import Agent, Tool
+from voxbus.common.tools.arguments import closed
 
 END_CALL = "end_call"
 TRANSFER_CALL = "transfer_call"
@@ -34,7 +37,7 @@ class Refused:
     why: str
 
 
-def effect(name: str, arguments: dict[str, str], agent: Agent) -> Hangup | Transfer | DoNotCall | Refused:
+def effect(name: str, arguments: Mapping[str, Any], agent: Agent) -> Hangup | Transfer | DoNotCall | Refused:
     """What a tool call means, once it has been checked. A single transfer target need not be named."""
     targets = agent.transfer_targets
     if name == END_CALL:
@@ -43,12 +46,14 @@ def effect(name: str, arguments: dict[str, str], agent: Agent) -> Hangup | Trans
         return DoNotCall()
     if name != TRANSFER_CALL:
         return Refused("no such tool")
-    target = arguments.get("target", "") or (next(iter(targets)) if len(targets) == 1 else "")
+    target = str(arguments.get("target", "")) or (next(iter(targets)) if len(targets) == 1 else "")
     return Transfer(target) if target in targets else Refused("no such target")
 
 
-def schemas(agent: Agent) -> list[dict[str, Any]]:
-    """The tools in the form of chat completions. Without targets nothing can be transferred."""
+def schemas(agent: Agent, own: Sequence[Tool] = ()) -> list[dict[str, Any]]:
+    """The tools in the form of chat completions. ``own``: those of the agent file that may be called now. Without
+    targets nothing can be transferred.
+    """
     tools = [
         _schema(
             END_CALL,
@@ -66,7 +71,7 @@ def schemas(agent: Agent) -> list[dict[str, Any]]:
         target = {"type": "string", "enum": sorted(agent.transfer_targets), "description": "Who takes over."}
         say = "Hand the call to a person, after you have said so in the same answer."
         tools.append(_schema(TRANSFER_CALL, say, {"target": target}))
-    return tools
+    return [*(_form(tool.name, tool.description, closed(tool.arguments)) for tool in own), *tools]
 
 
 def _schema(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -76,5 +81,11 @@ def _schema(name: str, description: str, properties: dict[str, Any]) -> dict[str
         "required": sorted(properties),
         "additionalProperties": False,
     }
-    function = {"name": name, "description": description, "parameters": parameters}
-    return {"type": "function", "function": function}
+    return _form(name, description, parameters)
+
+
+def _form(name: str, description: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": parameters},
+    }

@@ -5,11 +5,14 @@ Seen there: padding in a field of its own, numbers where text was generated, arg
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
-from voxbus.llm.core_chunks import Call, arguments_of
+from voxbus.llm.core_chunks import Call, call_of
+from voxbus.llm.core_trail import Message
 
 
 class RunReader:
@@ -46,4 +49,17 @@ class RunReader:
             return
         inner = call.get("function")
         function = inner if isinstance(inner, dict) else call
-        self._tools.append(Call(str(function.get("name", "")), arguments_of(function.get("arguments") or {})))
+        self._tools.append(call_of(str(function.get("name", "")), function.get("arguments")))
+
+
+def run_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Content is text there, and a message has no calls: they are written as the model writes them."""
+    return [_run_message(message) for message in messages]
+
+
+def _run_message(message: Message) -> dict[str, str]:
+    if message.call is not None:
+        return {"role": "tool", "name": message.call.name, "content": message.text}
+    calls = [{"name": call.name, "arguments": dict(call.arguments)} for call in message.calls]
+    text = f"{message.text}\n{json.dumps(calls)}".strip() if calls else message.text
+    return {"role": message.role, "content": text}

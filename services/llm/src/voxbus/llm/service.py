@@ -13,11 +13,14 @@ from voxbus.common.logs import get_logger
 from voxbus.common.speech import spoken
 from voxbus.llm import metrics
 from voxbus.llm.answering import Answering
+from voxbus.llm.asking import Asking
 from voxbus.llm.core_turn import GREETING_DELAY_S, Ask, Decision, Say, Skip, decide
 from voxbus.llm.limits import Limits
 from voxbus.llm.live import KINDS, LiveTurn, LiveTurns
 from voxbus.llm.providers import Providers
 from voxbus.llm.settings import LlmSettings
+from voxbus.llm.tools import Environment, Toolbox
+from voxbus.llm.tools.hands import Hands
 from voxbus.llm.writer import Overtaken, ReplyWriter
 
 #: A reply is taken up again when the log changed under it; it does not change more often than this.
@@ -33,7 +36,13 @@ class LlmService:
         self._providers = Providers(settings)
         first_s = settings.llm_first_token_ms / 1000
         limits = Limits(first_s=first_s, silence_s=first_s, reply_s=settings.llm_reply_ms / 1000)
-        self._answering = Answering(self._providers, limits)
+        environment = Environment(
+            frozenset(name.upper() for name in LlmSettings.model_fields), settings.secrets_dir
+        )
+        environment.check(settings.agents_dir)
+        self._toolbox = Toolbox(environment, settings.llm_tool_max_bytes)
+        self._hands = Hands(self._toolbox, settings.llm_tool_meanwhile_ms / 1000)
+        self._answering = Answering(Asking(self._providers, limits), self._hands, settings.llm_tool_rounds)
         self._live = LiveTurns()
         self._warming: set[asyncio.Task[None]] = set()
         self._follower: Follower | None = None
@@ -57,6 +66,7 @@ class LlmService:
             await self._follower.close()
         for warming in tuple(self._warming):
             warming.cancel()
+        await self._hands.close()
         await self._providers.close()
 
     async def _handle(self, job: Job) -> None:
@@ -93,6 +103,11 @@ class LlmService:
             if isinstance(decision, Skip):
                 await self._skip(decision, begun)
                 return
+            assert state.started is not None
+            if self._toolbox.refuses(agent := state.started.agent):
+                decision = Say(
+                    decision.turn, decision.attempt, agent.lines.no_capacity, hangup="misconfigured"
+                )
             writer = begun = self._writer(event, decision, state, live, received_s)
             try:
                 if await live.run(self._act(job, decision, state, live, writer)):
@@ -124,7 +139,9 @@ class LlmService:
         turn = state.turns.get(decision.turn)
         sentences = turn.sentences if turn is not None else {}
         published = [sentences[index].event.text for index in range(len(sentences)) if index in sentences]
-        return ReplyWriter(self._bus, live, event.trace, state.started.agent.voice, published, received_s)
+        meanwhile = frozenset(index for index, said in sentences.items() if said.event.meanwhile)
+        voice = state.started.agent.voice
+        return ReplyWriter(self._bus, live, event.trace, voice, published, meanwhile, received_s)
 
     async def _act(
         self, job: Job, decision: Decision, state: CallState, live: LiveTurn, writer: ReplyWriter

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from voxbus.common.providers.accounts import Anthropic, Cloudflare, Groq, Ollama, OpenAi, Together
@@ -36,6 +38,29 @@ class LlmSettings(OpenAi, Anthropic, Cloudflare, Together, Groq, Ollama, Service
     )
     llm_reply_ms: int = Field(
         default=20000, ge=1000, le=120000, description="How long a whole reply may take."
+    )
+    llm_tool_rounds: int = Field(
+        default=3,
+        ge=1,
+        le=10,
+        description="How often in a reply a model may ask for tools before it has to answer with what it knows.",
+    )
+    llm_tool_meanwhile_ms: int = Field(
+        default=500,
+        ge=0,
+        le=10000,
+        description="A tool that takes longer has its `meanwhile` said, unless the reply has said something already.",
+    )
+    llm_tool_max_bytes: int = Field(
+        default=16384,
+        ge=256,
+        le=262144,
+        description="The longest answer of a tool; of a longer one nothing is used.",
+    )
+    agents_dir: Path = Field(
+        default=Path("agents"),
+        description="The agent files, `*.yaml`, if they are here: variables that their tools lack are noticed at the"
+        " start then, else when a call begins.",
     )
     llm_turns: int = Field(default=32, ge=1, le=1000, description="Turns that one worker answers at a time.")
     scripted_token_delay_ms: float = Field(

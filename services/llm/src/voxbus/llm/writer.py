@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from voxbus.common import subjects
 from voxbus.common.agents import Voice
@@ -22,6 +23,7 @@ from voxbus.common.events import (
     TransferRequested,
 )
 from voxbus.llm import metrics
+from voxbus.llm.core_trail import Step
 from voxbus.llm.live import LiveTurn
 
 EndReason = Literal["complete", "fallback", "cancelled", "takeover", "length", "cut_off"]
@@ -51,13 +53,21 @@ class Overtaken(Exception):
 
 
 class ReplyWriter:
-    """``published``: the sentences of the reply that are in the log already. ``received_s`` is monotonic.
+    """``published``: the sentences of the reply that are in the log already; ``meanwhile``: which of them were said
+    while a tool was under way. ``received_s`` is monotonic.
 
-    All but ``end`` raise Stopped when the call has gone on without this reply.
+    All but ``end`` and ``returned`` raise Stopped when the call has gone on without this reply.
     """
 
     def __init__(
-        self, bus: Bus, live: LiveTurn, trace: str, voice: Voice, published: list[str], received_s: float
+        self,
+        bus: Bus,
+        live: LiveTurn,
+        trace: str,
+        voice: Voice,
+        published: list[str],
+        meanwhile: frozenset[int],
+        received_s: float,
     ) -> None:
         self._bus = bus
         self._live = live
@@ -68,7 +78,9 @@ class ReplyWriter:
         self._voice = voice
         self._received_s = received_s
         self._first_token_ms = 0.0
+        self._tools_ms = 0.0
         self.published = published
+        self.meanwhile = meanwhile
 
     def elapsed_ms(self) -> float:
         """Since the job was received."""
@@ -79,12 +91,19 @@ class ReplyWriter:
             self._first_token_ms = self.elapsed_ms()
             metrics.FIRST_TOKEN_MS.observe(self._first_token_ms)
 
-    async def say(self, text: str, *, fallback: bool = False, cause: str = "") -> None:
+    def spent_in_tools(self, ms: float) -> None:
+        """Before the first token of the reply it is not the model's time."""
+        if not self._first_token_ms:
+            self._tools_ms += ms
+
+    async def say(
+        self, text: str, *, fallback: bool = False, cause: str = "", meanwhile: bool = False
+    ) -> None:
         """Raises Overtaken when the log holds another sentence at this place, or the end of the reply."""
         ready_ms = self.elapsed_ms()
         sentence = Sentence(
             **self._of, index=len(self.published), text=text, voice=self._voice, fallback=fallback, cause=cause,
-            first_token_ms=self._first_token_ms, ready_ms=ready_ms,
+            meanwhile=meanwhile, first_token_ms=self._first_token_ms, tools_ms=self._tools_ms, ready_ms=ready_ms,
         )  # fmt: skip
         try:
             await self._bus.append(sentence, only_if=self._unended)
@@ -94,18 +113,46 @@ class ReplyWriter:
             stored = await self._bus.stored(sentence)
             if stored is None or not isinstance(stored.event, Sentence) or stored.event.text != text:
                 raise Overtaken from None
+        if meanwhile:
+            self.meanwhile |= {len(self.published)}
         self.published.append(text)
         metrics.SENTENCE_READY_MS.observe(ready_ms)
         self._live.check()
 
-    async def tool(self, index: int, name: str, arguments: dict[str, str], *, ok: bool, result: str) -> None:
+    async def tool(
+        self, index: int, name: str, arguments: Mapping[str, Any], *, ok: bool, result: str
+    ) -> None:
         """A built-in tool takes no time: called and returned are stored together."""
         called = ToolCalled(
-            **self._of, index=index, name=name, arguments=json.dumps(arguments, sort_keys=True)
+            **self._of, index=index, name=name, arguments=json.dumps(dict(arguments), sort_keys=True)
         )
         returned = ToolReturned(**self._of, index=index, name=name, ok=ok, result=result)
         await self._add(called)
         await self._add(returned)
+
+    async def called(self, step: Step, arguments: str) -> None:
+        """Of a tool of the agent's own, before it is asked. Raises Overtaken when somebody else called one as this."""
+        called = ToolCalled(
+            **self._of, index=step.index, name=step.invocation.name, arguments=arguments,
+            round=step.round, said=step.said,
+        )  # fmt: skip
+        try:
+            await self._bus.append(called, only_if=self._unended)
+        except (ConditionFailed, Conflict):
+            raise Overtaken from None
+        self._live.check()
+
+    async def returned(self, step: Step, result: str, duration_ms: float) -> bool:
+        """Also for a reply that was stopped meanwhile: it is done. False when the log has another outcome."""
+        returned = ToolReturned(
+            **self._of, index=step.index, name=step.invocation.name, ok=step.ok, result=result,
+            duration_ms=duration_ms,
+        )  # fmt: skip
+        try:
+            await self._bus.append(returned)
+        except Conflict:
+            return False
+        return True
 
     async def hang_up(self, reason: str) -> None:
         await self._add(HangupRequested(**self._of, reason=reason))

@@ -39,7 +39,7 @@ class Anthropic:
         if not reader.done:
             raise ProviderError("cut_off", "the stream ended before the reply")
         for call in reader.tool_calls():
-            yield ToolCall(call.name, call.arguments)
+            yield ToolCall(call.name, call.arguments, call.malformed)
         yield Finish(reader.finish)
         yield Usage(reader.input_tokens, reader.output_tokens)
 
@@ -53,7 +53,7 @@ class Anthropic:
             "max_tokens": self._generation.max_tokens,
             "system": system,
             "messages": messages,
-            "tools": tools_of(schemas(request.agent)),
+            "tools": tools_of(schemas(request.agent, request.tools)),
             "stream": True,
         }
         if self._generation.temperature is not None:

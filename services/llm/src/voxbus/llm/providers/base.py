@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from voxbus.common.agents import Agent
+from voxbus.common.agents import Agent, Tool
 from voxbus.llm.core_dialogue import Said
-from voxbus.llm.core_messages import Message
+from voxbus.llm.core_trail import Message
 
 
 @dataclass(frozen=True)
 class Request:
     """``messages`` for a model, ``conversation`` (all that the caller said, unbounded) for the scripted dialogue.
 
-    ``model``: empty = the provider's own.
+    ``model``: empty = the provider's own. ``tools``: of the agent's own, those that may be called now.
     """
 
     agent: Agent
     messages: tuple[Message, ...]
     conversation: tuple[Said, ...]
     model: str = ""
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,14 @@ class Text:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A whole call: its arguments have all arrived and are of the right form."""
+    """A whole call: its arguments have all arrived. Nobody has looked yet whether they are what the tool wants.
+
+    ``malformed``: they were no object at all.
+    """
 
     name: str
-    arguments: Mapping[str, str]
+    arguments: Mapping[str, Any]
+    malformed: bool = False
 
 
 @dataclass(frozen=True)

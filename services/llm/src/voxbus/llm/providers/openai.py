@@ -13,7 +13,7 @@ from typing import Any
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
 from voxbus.common.providers.accounts import OPENAI_URL
-from voxbus.llm.core_chunks import ReplyReader
+from voxbus.llm.core_chunks import ReplyReader, chat_messages
 from voxbus.llm.core_tools import schemas
 from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads
@@ -57,7 +57,7 @@ class OpenAi:
                 if not finished and (reader.finish or reader.done):
                     finished = True
                     for call in reader.tool_calls():
-                        yield ToolCall(call.name, call.arguments)
+                        yield ToolCall(call.name, call.arguments, call.malformed)
                     yield Finish(reader.finish or "stop")
         if not finished:
             raise ProviderError("cut_off", "the stream ended before the reply")
@@ -72,10 +72,10 @@ class OpenAi:
         config = self._config
         body: dict[str, Any] = {
             "model": request.model or config.model,
-            "messages": [{"role": m.role, "content": m.text} for m in request.messages],
+            "messages": chat_messages(request.messages),
             "stream": True,
             "stream_options": {"include_usage": True},
-            "tools": schemas(request.agent),
+            "tools": schemas(request.agent, request.tools),
             # The vendor's newer models know only the new name, many compatible servers only the old one.
             "max_completion_tokens"
             if config.base_url == OPENAI_URL

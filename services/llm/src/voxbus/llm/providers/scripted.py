@@ -25,7 +25,11 @@ class Scripted:
         return None
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        given = answer(request.agent, request.conversation)
+        given = answer(request.agent, request.conversation, [tool.name for tool in request.tools])
+        if given.arguments is not None:
+            yield ToolCall(given.reply.tool, given.arguments)
+            yield Finish("tool_calls")
+            return
         for part in re.findall(r"\S+\s*", given.say) if self._token_delay_s else [given.say]:
             if self._token_delay_s:
                 await asyncio.sleep(self._token_delay_s)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
 from voxbus.llm.core_tools import schemas
-from voxbus.llm.core_workers_ai import RunReader
+from voxbus.llm.core_workers_ai import RunReader, run_messages
 from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads
 
@@ -42,7 +42,7 @@ class WorkersAi:
             raise ProviderError("cut_off", "the stream ended before the reply")
         calls = reader.tool_calls()
         for call in calls:
-            yield ToolCall(call.name, call.arguments)
+            yield ToolCall(call.name, call.arguments, call.malformed)
         # It does not say why it stopped; a reply of the longest length was cut.
         cut = reader.output_tokens >= self._generation.max_tokens
         yield Finish("tool_calls" if calls else "length" if cut else "stop")
@@ -53,8 +53,8 @@ class WorkersAi:
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "messages": [{"role": m.role, "content": m.text} for m in request.messages],
-            "tools": schemas(request.agent),
+            "messages": run_messages(request.messages),
+            "tools": schemas(request.agent, request.tools),
             "max_tokens": self._generation.max_tokens,
             "stream": True,
             "options": OPTIONS,

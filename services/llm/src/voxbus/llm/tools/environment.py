@@ -1,0 +1,78 @@
+"""``${NAME}`` in the tools of agents: from the worker's environment, or a file in ``SECRETS_DIR``. Values stay here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from voxbus.common.agent_files import load_agent
+from voxbus.common.agents import Agent, Tool
+from voxbus.common.errors import AgentError, SettingsError
+from voxbus.common.tools import template
+
+#: A secret is no novel.
+_MAX_BYTES: Final = 65536
+
+
+class Environment:
+    """``own``: the names of the worker's own settings, which no tool may have: an agent file is read where calls come
+    in, and must not be a way to the keys of this worker.
+    """
+
+    def __init__(
+        self, own: frozenset[str], secrets_dir: Path | None = None, given: Mapping[str, str] = os.environ
+    ) -> None:
+        self._own = own
+        self._secrets_dir = secrets_dir
+        self._given = given
+
+    def get(self, name: str) -> str:
+        """Empty = not set. Without the line end that a file may have."""
+        if name in self._own:
+            return ""
+        value = self._given.get(name, "").strip()
+        if value or self._secrets_dir is None:
+            return value
+        try:
+            return (self._secrets_dir / name.lower()).read_text("utf-8")[:_MAX_BYTES].strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def of(self, tool: Tool) -> dict[str, str]:
+        return {name: self.get(name) for name in template.variables(tool)}
+
+    def problem(self, tool: Tool) -> str:
+        """What is wrong with what ``tool`` needs, by the variable's name and never its value; empty = nothing."""
+        for name in template.variables(tool):
+            if name in self._own:
+                return f"{name} is the worker's own and goes to no tool; give the tool a variable of its own"
+            if not self.get(name):
+                return f"{name} is not set; set it, or mark the tool optional: true"
+        try:
+            template.check(tool, self.of(tool))
+        except AgentError as error:
+            return str(error)
+        return ""
+
+    def problems(self, agent: Agent) -> Iterator[str]:
+        """Why the agent cannot take calls here. What an optional tool lacks is no reason."""
+        for tool in agent.tools:
+            wrong = self.problem(tool)
+            if wrong and not (tool.optional and self.lacks(tool)):
+                yield f"the tool {tool.name} of the agent {agent.name}: {wrong}"
+
+    def lacks(self, tool: Tool) -> bool:
+        return any(not value for value in self.of(tool).values())
+
+    def check(self, directory: Path) -> None:
+        """Raises SettingsError when an agent there cannot take calls. What is no agent is the gateway's care."""
+        wrong: list[str] = []
+        for path in sorted(directory.glob("*.yaml")):
+            try:
+                wrong += self.problems(load_agent(path))
+            except AgentError:
+                continue
+        if wrong:
+            raise SettingsError("; ".join(wrong))
