@@ -44,6 +44,12 @@ def test_a_death_that_nobody_noticed() -> None:
     assert (toll.turns, toll.extra_ms) == (1, ())
 
 
+def test_a_spoken_question_is_not_measured_by_one_that_was_asked_with_a_key() -> None:
+    spoken = dataclasses.replace(two_turns(second_silence=8), asked=(asked(200), asked(10_200, 10_200)))
+    ((_, toll),) = cost(spoken, death(10.5)).deaths
+    assert (toll.turns, toll.extra_ms) == (1, ())
+
+
 def test_a_turn_that_begins_while_work_is_missing_counts() -> None:
     ((_, toll),) = cost(two_turns(second_silence=8), death(9.0)).deaths
     assert toll.turns == 1

@@ -101,7 +101,7 @@ def cost_of(facts: Facts) -> Cost:
     lengths = sentence_lengths(facts.calls)
     turns = [turn for call in facts.calls for turn in turns_of(call, lengths, facts.deaths)]
     calm = [turn for turn in turns if not any(touches(death, turn) for death in facts.deaths)]
-    usual = _usual(calm)
+    usual = _usual(turns, calm)
     tolls = tuple(
         (
             death,
@@ -134,15 +134,13 @@ def _taken_ms(death: Death, facts: Facts) -> tuple[float, ...]:
     return tuple(sorted(found, reverse=True))
 
 
-def _usual(calm: Sequence[Turn]) -> Callable[[Turn], float]:
-    """The median longest silence of an undisturbed turn like this one: the same question, asked the same way."""
-
-    def silences(like: Callable[[Turn], object], turn: Turn) -> list[float]:
-        return [other.silence_ms for other in calm if like(other) == like(turn)]
+def _usual(turns: Sequence[Turn], calm: Sequence[Turn]) -> Callable[[Turn], float]:
+    """The median longest silence of an undisturbed turn like this one: the same question, asked the same way. Where a
+    run was so busy dying that none was, of all turns that were asked this way: speech takes longer than a key."""
 
     def usual(turn: Turn) -> float:
-        for like in (_same_question, _same_way, _any):
-            if found := silences(like, turn):
+        for like, among in ((_same_question, calm), (_same_way, calm), (_same_way, turns)):
+            if found := [other.silence_ms for other in among if like(other) == like(turn)]:
                 return median(found)
         return 0.0
 
@@ -155,10 +153,6 @@ def _same_question(turn: Turn) -> object:
 
 def _same_way(turn: Turn) -> object:
     return turn.asked.by
-
-
-def _any(_turn: Turn) -> object:
-    return None
 
 
 def _toll(
