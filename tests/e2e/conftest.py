@@ -161,6 +161,7 @@ async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone
                 "AGENTS_DIR": str(Path(__file__).parent / "agents"),
                 "PERSONA": "talker",
                 "SCRIPTED_TOKEN_DELAY_MS": "20",
+                "FILLER_AFTER_MS": "5000",  # a busy machine is no reason for words that no test waits for
                 "CALLS_PER_SECOND": "20",
             },
             directory=tmp_path_factory.mktemp("stack"),

@@ -25,6 +25,11 @@ def withdrawn(line: Line, turn: int, attempt: int = 0) -> ev.UtteranceWithdrawn:
     return ev.UtteranceWithdrawn(call=line.sentence().call, holder=1, turn=turn, attempt=attempt)
 
 
+def answered_turn(line: Line, turn: int) -> ev.Utterance:
+    """What the caller has said just now."""
+    return replace(line.utterance(turn), end_media_ms=int(line.now) - 1000)
+
+
 def test_the_reply_to_a_tentative_utterance_waits_for_the_confirmation(line: Line, speech: Speech) -> None:
     line.log(line.reply_ended(0))  # the greeting is over
     line.log(line.utterance(2, final=False), line.sentence(0, turn=2), line.reply_ended(1, turn=2))
@@ -137,7 +142,9 @@ def test_a_sentence_of_which_nothing_comes_is_passed_when_the_next_is_here(
 def test_dead_air_is_filled_until_the_fallback_is_said(line: Line, speech: Speech) -> None:
     one, other, sorry = speech(600), speech(500, seed=3), speech(900, seed=9)
     line.player.clips |= {"filler": (one, other), "fallback": (sorry,)}
-    line.run(2480)
+    line.log(line.reply_ended(0))
+    line.log(answered_turn(line, 2))
+    line.run(880)
     assert line.filled == []
     line.run(40)
     assert line.filled == ["filler"]
@@ -145,9 +152,9 @@ def test_dead_air_is_filled_until_the_fallback_is_said(line: Line, speech: Speec
     assert line.filled == ["filler"]
     line.run(80)
     assert line.filled == ["filler", "filler"]
-    line.run(500 + 900)
+    line.run(500 + 2500)
     assert line.filled == ["filler", "filler"]
-    line.run(600)
+    line.run(1000)
     assert line.filled == ["filler", "filler", "fallback"]
     line.run(20_000)
     assert line.filled == ["filler", "filler", "fallback"]
@@ -155,21 +162,63 @@ def test_dead_air_is_filled_until_the_fallback_is_said(line: Line, speech: Speec
     assert line.events == []  # clips are no sentences
 
 
+def test_no_two_turns_running_begin_with_the_same_filler(line: Line, speech: Speech) -> None:
+    one, other = speech(600), speech(500, seed=3)
+    line.player.clips["filler"] = (one, other)
+    line.log(line.reply_ended(0))
+    for turn in (2, 3):
+        line.log(answered_turn(line, turn))
+        line.run(2000)
+        line.log(line.reply_ended(0, turn=turn))
+    assert line.heard == one + other
+
+
+def test_a_greeting_is_given_more_time(line: Line) -> None:
+    line.run(2980)  # nobody asked for it
+    assert line.filled == []
+    line.run(40)
+    assert line.filled == ["missing"]
+
+
+def test_a_pause_between_two_sentences_is_given_more_time(line: Line, speech: Speech) -> None:
+    line.log(line.reply_ended(0))
+    line.log(answered_turn(line, 2), line.sentence(0, turn=2))
+    line.audio(speech(300), turn=2)
+    line.run(300 + 2960)
+    assert line.filled == []
+    line.run(80)
+    assert line.filled == ["missing"]
+
+
+def test_a_sentence_that_is_being_spoken_is_waited_for(line: Line, speech: Speech) -> None:
+    line.log(line.reply_ended(0))
+    line.log(answered_turn(line, 2))
+    line.run(800)
+    line.log(line.sentence(0, turn=2), line.reply_ended(1, turn=2))
+    line.run(980)
+    assert line.filled == []
+    line.run(40)  # its worker must have died
+    assert line.filled == ["missing"]
+    line.audio(speech(300), turn=2)
+    line.run(600)
+    assert line.heard == speech(300)
+
+
 def test_the_caller_waits_from_their_last_word_on(line: Line, speech: Speech) -> None:
     line.player.clips["filler"] = (speech(600),)
     line.log(line.reply_ended(0))
     line.run(5000)
     # The turn was decided 1.2 s after the caller fell silent.
-    line.log(replace(line.utterance(2), end_media_ms=int(line.now) - 1000 - 1200))
-    line.run(1240)
+    line.log(replace(line.utterance(2), end_media_ms=int(line.now) - 1000 - 600))
+    line.run(260)
     assert line.filled == []
-    line.run(100)
+    line.run(80)
     assert line.filled == ["filler"]
 
 
 def test_the_reply_follows_the_filler(line: Line, speech: Speech) -> None:
     line.player.clips["filler"] = (speech(600),)
-    line.run(2600)
+    line.run(3100)
     line.log(line.sentence(), line.reply_ended())
     line.audio(speech(300, seed=9))
     line.run(1500)
@@ -178,7 +227,7 @@ def test_the_reply_follows_the_filler(line: Line, speech: Speech) -> None:
 
 def test_a_barge_in_over_a_filler_ends_the_reply_that_never_came(line: Line, speech: Speech) -> None:
     line.player.clips["filler"] = (speech(600),)
-    line.run(2600)
+    line.run(3100)
     line.log(line.speech())
     assert line.clears == [line.now]
     line.log(line.barge_in())
@@ -189,7 +238,7 @@ def test_a_barge_in_over_a_filler_ends_the_reply_that_never_came(line: Line, spe
 
 
 def test_without_a_clip_dead_air_is_counted(line: Line) -> None:
-    line.run(3000)
+    line.run(3100)
     assert line.filled == ["missing"]
 
 

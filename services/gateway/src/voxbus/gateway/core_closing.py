@@ -36,7 +36,7 @@ class Limits:
     attach: float = 3_000
     prompt: float = 7_000
     reply: float = 15_000
-    filler: float = 3_000
+    filler: float = 900
     unheard: float = 5_000
     farewell: float = 1_000
     speech: float = 15_000

@@ -90,11 +90,12 @@ class GatewaySettings(web.WebSettings):
         description="A media stream that does not read what it is sent for so long is cut off; the call may come back.",
     )
     filler_after_ms: int = Field(
-        default=3000,
+        default=900,
         ge=300,
         le=7000,
         description="A caller who waits for a reply so long, from their own last word on, hears one of the agent's"
-        " fillers, and the next one every 3 s. Below what your model usually takes, it is said before every answer.",
+        " fillers, and the next one every 3 s. A model that usually takes longer has one said before every answer: then"
+        " raise this.",
     )
     no_reply_seconds: float = Field(
         default=15.0,

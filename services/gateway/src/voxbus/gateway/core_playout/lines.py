@@ -93,20 +93,29 @@ class Line:
 class Reply:
     """The sentences of one (turn, attempt). ``held``: the utterance is tentative, nothing may sound yet.
 
-    ``asked_ms``: since when it is waited for. ``spoke_ms``: the caller's last speech. ``filled``: fillers so far, the
-    last at ``filled_ms``; ``gave_up``: the fallback line was said.
+    ``asked_ms``: since when it is waited for. ``spoke_ms``: the caller's last speech; ``prompted``: it is an answer to
+    that. ``filled``: fillers so far, the last at ``filled_ms``; ``gave_up``: the fallback line was said.
     """
 
     __slots__ = (
-        "asked_ms", "attempt", "cursor", "ended", "filled", "filled_ms", "gave_up", "held", "lines", "spoke_ms", "turn",
+        "asked_ms", "attempt", "cursor", "ended", "filled", "filled_ms", "gave_up", "held", "lines", "prompted",
+        "spoke_ms", "turn",
     )  # fmt: skip
 
     def __init__(
-        self, turn: int, attempt: int, *, asked_ms: float, spoke_ms: float, held: bool = False
+        self,
+        turn: int,
+        attempt: int,
+        *,
+        asked_ms: float,
+        spoke_ms: float,
+        held: bool = False,
+        prompted: bool = False,
     ) -> None:
         self.turn = turn
         self.attempt = attempt
         self.held = held
+        self.prompted = prompted
         self.asked_ms = asked_ms
         self.spoke_ms = spoke_ms
         self.ended = False

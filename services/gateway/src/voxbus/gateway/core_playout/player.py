@@ -177,7 +177,10 @@ class Player:
         unprompted = event.ended_by in ("no_input", "time_limit")
         spoke = now_ms if unprompted else self._when(event.end_media_ms)
         held = not event.final
-        self._due(Reply(event.turn, event.attempt, asked_ms=spoke, spoke_ms=spoke, held=held), now_ms)
+        reply = Reply(
+            event.turn, event.attempt, asked_ms=spoke, spoke_ms=spoke, held=held, prompted=not unprompted
+        )
+        self._due(reply, now_ms)
 
     def _due(self, reply: Reply, now_ms: float) -> None:
         if not self._stage.agenda.is_past(reply.key):

@@ -14,8 +14,9 @@ class Timing:
     replaced after 1 s, hence the difference.
     ``hold``: speech over the agent that meant nothing lets it go on after this: 0.7 s of speech would have been a
     barge-in, and 1 s of silence follows.
-    ``dead_air``, ``refill_air`` and ``give_up``: how long the caller waits for a reply until a filler, from one to the
-    next, and until the fallback line, which leaves a ``breath`` after a filler.
+    ``dead_air``, ``refill_air`` and ``give_up``: how long who has spoken waits for a reply until a filler, from one to
+    the next (or where nobody has spoken), and until the fallback line, which leaves a ``breath`` after a filler.
+    ``voicing``: a sentence has so long to become audio before a filler takes its place.
     ``mark``: a mark that Twilio never sent back is given up so long after its time.
     """
 
@@ -25,8 +26,9 @@ class Timing:
     close: float = 1000.0
     missing: float = 2500.0
     hold: float = 1700.0
-    dead_air: float = 2500.0
+    dead_air: float = 900.0
     refill_air: float = 3000.0
+    voicing: float = 1000.0
     breath: float = 1000.0
     give_up: float = 8000.0
     mark: float = 2000.0

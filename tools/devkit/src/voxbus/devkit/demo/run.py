@@ -112,7 +112,9 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         line = LineQuality(noise_dbfs=NOISE_DBFS, seed=options.seed)
         carrier = await open_things.enter_async_context(LocalCarrier(PUBLIC_URL, line=line))
         simulated = await open_things.enter_async_context(vendors())
-        environment = carrier.environment | {"PERSONA": callee.AGENT} | options.providers.environment
+        # A filler would be taken for the answer, and a slow machine for a quick one.
+        environment = carrier.environment | {"PERSONA": callee.AGENT, "FILLER_AFTER_MS": "5000"}
+        environment |= options.providers.environment
         environment |= options.environment
         if options.providers.simulated:
             environment |= simulated.environment

@@ -16,7 +16,7 @@ from voxbus.devkit.demo.story import Turn, of_kind, turns
 from voxbus.devkit.why.core_finding import Finding, count, seconds
 from voxbus.devkit.why.core_slow import slow
 
-#: So long the gateway waits for a reply before it plays a filler line (its Timing.dead_air).
+#: What a caller takes for nobody being there, although a filler may be heard meanwhile.
 DEAD_AIR_MS: Final = 2500.0
 #: Silence between two sentences of a reply that a caller takes for its end.
 _GAP_MS: Final = 1000.0
@@ -119,7 +119,7 @@ def _silences(told: Sequence[Turn]) -> dict[int, list[str]]:
         if latency is not None and turn.cause != "greeting":
             silent_ms = latency.total_ms - latency.endpointing_ms - latency.recognition_ms
             if silent_ms >= DEAD_AIR_MS:
-                texts.append(f"dead air: after {DEAD_AIR_MS:.0f} ms of it the gateway plays a filler line")
+                texts.append(f"dead air: {silent_ms:.0f} ms without a word of the answer, fillers aside")
         for before, after in pairwise(turn.sentences):
             if before.end_ms is not None and after.start_ms is not None:
                 gap_ms = after.start_ms - before.end_ms
