@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from voxbus.common import events as ev
 from voxbus.common.agents import Voice
 from voxbus.common.latency import Latency, latency_of
@@ -56,3 +60,21 @@ def test_a_greeting_is_ready_when_its_call_is() -> None:
     found = latency_of(state)
     assert found is not None
     assert (found.endpointing_ms, found.total_ms) == (80, 90)
+
+
+@pytest.mark.parametrize(
+    ("synthesis_ms", "parts"),
+    [
+        # 200 ms passed from the guess to its confirmation: what was ready then cost nothing.
+        (90.0, (0, 0, 0, 10)),
+        (190.0, (0, 0, 70, 10)),
+    ],
+)
+def test_work_on_a_guess_costs_what_the_caller_waited_for(
+    synthesis_ms: float, parts: tuple[float, float, float, float]
+) -> None:
+    guess = replace(SAID, final=False, endpoint_ms=200, recognition_ms=0)
+    right = ev.UtteranceConfirmed(call=SID, holder=2, turn=2, attempt=0, endpoint_ms=390, recognition_ms=10)
+    state = turn(utterance=guess, confirmation=right)
+    state.sentences[0].heard = heard(response_ms=410 + parts[2], synthesis_ms=synthesis_ms)
+    assert latency_of(state) == Latency(390, 10, *parts, 410 + parts[2])

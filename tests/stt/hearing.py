@@ -28,6 +28,7 @@ class Told:
     ends: list[float] = field(default_factory=list)
     lost: list[tuple[int, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    turn: list[str] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def listener(self) -> Listener:
@@ -36,10 +37,13 @@ class Told:
             self._end,
             lambda frames, why: self.lost.append((frames, why)),
             lambda error: self.failures.append(error.cause),
+            on_guess=lambda text, _: self.turn.append(text),
+            on_resumed=lambda: self.turn.append("resumed"),
         )
 
     def _end(self, confidence: float) -> None:
         self.ends.append(confidence)
+        self.turn.append("ended")
         self.ended.set()
 
 

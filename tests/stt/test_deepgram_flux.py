@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from voxbus.common.errors import ProviderError
-from voxbus.stt.providers.deepgram_flux import DeepgramFlux, Flux
-from voxbus.stt.recognizer import Hearing
+from voxbus.stt.providers.deepgram_flux import DeepgramFlux, Flux, thresholds
+from voxbus.stt.recognizer import Hearing, TurnEnds
 
 pytest.importorskip("voxbus.devkit.vendors", reason="the devkit simulates the vendors")
 
@@ -37,7 +37,7 @@ def told() -> Told:
 
 @pytest.fixture
 async def hearing(vendors: Vendors, told: Told) -> AsyncIterator[Hearing]:
-    made = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    made = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     yield made
     await made.close()
 
@@ -59,6 +59,45 @@ async def test_the_model_ends_the_turn(vendors: Vendors, hearing: Hearing, told:
     assert transcript.confidence == pytest.approx(0.98)
     assert told.partials[0] != told.partials[-1]
     assert vendors.desk.counts[f"{NAME}.ForceEndTurn"] == 0
+
+
+async def test_a_guess_comes_before_the_end(vendors: Vendors, told: Told) -> None:
+    flux = DeepgramFlux(f"{vendors.url}/deepgram", "k", "")
+    hearing = flux.attend(AGENT, TurnEnds(0.85, likely=0.1), told.listener())  # 0.3 is the lowest there
+    recognition = hearing.open()
+    await utter(recognition, audio(WORKS) + PAUSE)
+    async with asyncio.timeout(30):
+        await told.ended.wait()
+    assert told.turn == ["Yes that works.", "ended"]
+    assert (await recognition.finish(looked=False)).text == "Yes that works."
+    await hearing.close()
+
+
+async def test_a_guess_was_wrong_when_the_caller_goes_on(vendors: Vendors, told: Told) -> None:
+    flux = DeepgramFlux(f"{vendors.url}/deepgram", "k", "")
+    hearing = flux.attend(AGENT, TurnEnds(0.85, likely=0.5), told.listener())
+    recognition = hearing.open()
+    await utter(recognition, audio(WORKS) + PAUSE[: 200 * 8] + audio(TUESDAY) + PAUSE)
+    async with asyncio.timeout(30):
+        await told.ended.wait()
+    assert told.turn[:2] == ["Yes that works.", "resumed"]
+    assert told.turn[-1] == "ended"
+    await recognition.finish(looked=False)
+    await hearing.close()
+
+
+@pytest.mark.parametrize(
+    ("ends", "asked"),
+    [
+        (TurnEnds(0.85), {"eot_threshold": 0.85}),
+        (TurnEnds(0.85, likely=0.5), {"eot_threshold": 0.85, "eager_eot_threshold": 0.5}),
+        (TurnEnds(0.4, likely=0.2), {"eot_threshold": 0.5, "eager_eot_threshold": 0.3}),
+        (TurnEnds(1.0, likely=0.9), {"eot_threshold": 0.9}),
+        (TurnEnds(0.6, likely=0.6), {"eot_threshold": 0.6}),
+    ],
+)
+def test_thresholds_are_such_that_the_model_takes_them(ends: TurnEnds, asked: dict[str, float]) -> None:
+    assert thresholds(ends, 0.5, 0.9) == asked
 
 
 async def test_silence_is_fed_when_there_is_nothing_to_feed(hearing: Hearing, told: Told) -> None:
@@ -118,7 +157,7 @@ async def test_what_was_cancelled_is_nobodys(hearing: Hearing, told: Told) -> No
 
 async def test_a_connection_that_breaks_loses_nothing(vendors: Vendors, told: Told) -> None:
     vendors.desk.faults.plan(NAME, Fault("cut", after=3))
-    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     recognition = hearing.open()
     await utter(recognition, audio(TUESDAY) + PAUSE)
     assert (await recognition.finish(looked=False)).text == "I'd like to move it to tuesday at nine."
@@ -128,7 +167,7 @@ async def test_a_connection_that_breaks_loses_nothing(vendors: Vendors, told: To
 
 
 async def test_speech_before_the_connection_is_heard(vendors: Vendors, told: Told) -> None:
-    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     recognition = hearing.open()
     recognition.feed(audio(WORKS) + PAUSE)
     async with asyncio.timeout(30):
@@ -150,7 +189,7 @@ async def test_a_refusal_drops_speech_and_counts_it(
     vendors: Vendors, told: Told, kind: Kind, cause: str
 ) -> None:
     vendors.desk.faults.always(NAME, Fault(kind))
-    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     async with asyncio.timeout(30):
         while not told.failures:
             await asyncio.sleep(0.01)
@@ -165,7 +204,7 @@ async def test_a_refusal_drops_speech_and_counts_it(
 
 async def test_after_a_refusal_the_next_words_are_heard(vendors: Vendors, told: Told) -> None:
     vendors.desk.faults.plan(NAME, Fault("rate_limited"))
-    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     await connected(vendors)
     recognition = hearing.open()
     await utter(recognition, audio(WORKS) + PAUSE)
@@ -175,7 +214,7 @@ async def test_after_a_refusal_the_next_words_are_heard(vendors: Vendors, told: 
 
 async def test_a_vendor_that_falls_silent_costs_its_words_and_no_more(vendors: Vendors, told: Told) -> None:
     vendors.desk.faults.plan(NAME, Fault("stall", after=4))
-    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     recognition = hearing.open()
     await utter(recognition, audio(TUESDAY) + PAUSE)
     async with asyncio.timeout(30):
@@ -186,7 +225,7 @@ async def test_a_vendor_that_falls_silent_costs_its_words_and_no_more(vendors: V
 
 async def test_what_is_no_message_ends_the_connection_and_not_the_call(vendors: Vendors, told: Told) -> None:
     vendors.desk.faults.plan(NAME, Fault("malformed", after=2))
-    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     recognition = hearing.open()
     await utter(recognition, audio(WORKS) + PAUSE)
     assert (await recognition.finish(looked=False)).text == "Yes that works."
@@ -194,7 +233,7 @@ async def test_what_is_no_message_ends_the_connection_and_not_the_call(vendors: 
 
 
 async def test_the_call_says_goodbye(vendors: Vendors, told: Told) -> None:
-    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, 0.7, told.listener())
+    hearing = DeepgramFlux(f"{vendors.url}/deepgram", "k", "").attend(AGENT, TurnEnds(0.7), told.listener())
     await connected(vendors)
     await hearing.close()
     async with asyncio.timeout(30):

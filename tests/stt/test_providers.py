@@ -15,7 +15,7 @@ from voxbus.stt.core_stream import Heard, Line
 from voxbus.stt.core_words import may_become
 from voxbus.stt.providers import make_all
 from voxbus.stt.providers.chain import Chain
-from voxbus.stt.recognizer import Listener, Transcript
+from voxbus.stt.recognizer import Listener, Transcript, TurnEnds
 from voxbus.stt.settings import SttSettings
 
 AGENT = Agent(name="a", prompt="p", lines=Lines(greeting="Hello."))
@@ -41,7 +41,7 @@ class Fake:
         if not self.serves:
             raise AgentError("no grammar")
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Fake:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> Fake:
         self.fail = lambda: listener.on_failed(ProviderError("rate_limited"))
         self.listener = listener
         return self
@@ -71,7 +71,7 @@ async def test_where_the_first_cannot_be_reached_the_next_hears_the_turn_from_it
     one, two = Fake("one", ends_turns=True), Fake("two")
     switched: list[bool] = []
     told = Listener(lambda _: None, lambda _: None, lambda *_: None, on_provider=switched.append)
-    hearing = Chain({"one": one, "two": two}, Breakers()).attend(AGENT, 0.7, told)
+    hearing = Chain({"one": one, "two": two}, Breakers()).attend(AGENT, TurnEnds(0.7), told)
     recognition = hearing.open()
     recognition.feed(b"he")
     one.fail()
@@ -87,9 +87,9 @@ async def test_where_the_first_cannot_be_reached_the_next_hears_the_turn_from_it
 async def test_the_next_call_begins_with_the_one_that_works() -> None:
     one, two = Fake("one"), Fake("two")
     chain = Chain({"one": one, "two": two}, Breakers())
-    first = chain.attend(AGENT, 0.7, listener())
+    first = chain.attend(AGENT, TurnEnds(0.7), listener())
     one.fail()
-    second = chain.attend(AGENT, 0.7, listener())
+    second = chain.attend(AGENT, TurnEnds(0.7), listener())
     assert (await second.open().finish(looked=False)).text == "two"
     await first.close()
     await second.close()
@@ -97,7 +97,7 @@ async def test_the_next_call_begins_with_the_one_that_works() -> None:
 
 async def test_the_last_one_goes_on_trying() -> None:
     one, two = Fake("one"), Fake("two")
-    hearing = Chain({"one": one, "two": two}, Breakers()).attend(AGENT, 0.7, listener())
+    hearing = Chain({"one": one, "two": two}, Breakers()).attend(AGENT, TurnEnds(0.7), listener())
     one.fail()
     two.fail()
     recognition = hearing.open()

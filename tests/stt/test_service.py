@@ -16,7 +16,7 @@ from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.codec import AudioIn, pack, pack_replay
 from voxbus.common.errors import AgentError, Conflict, ProviderError
 from voxbus.common.events import Event
-from voxbus.stt.recognizer import Listener, Transcript
+from voxbus.stt.recognizer import Listener, Transcript, TurnEnds
 from voxbus.stt.service import SttService
 from voxbus.stt.settings import SttSettings
 
@@ -43,7 +43,7 @@ class Told:
         if self.refuses:
             raise AgentError(self.refuses)
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Told:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> Told:
         return self
 
     async def ready(self) -> None: ...

@@ -14,7 +14,7 @@ from voxbus.common.errors import ProviderError
 from voxbus.common.providers.breaker import Breakers
 from voxbus.stt.providers import make_all
 from voxbus.stt.providers.chain import Chain
-from voxbus.stt.recognizer import Hearing, Recognizer
+from voxbus.stt.recognizer import Hearing, Recognizer, TurnEnds
 from voxbus.stt.settings import SttSettings
 
 pytest.importorskip("voxbus.devkit.vendors", reason="the devkit simulates the vendors")
@@ -56,7 +56,7 @@ async def attend(vendors: Vendors, told: Told) -> AsyncIterator[Attend]:
         given = {key.lower(): value for key, value in vendors.environment.items()}
         recognizer = make_all(SttSettings.model_validate({"stt_provider": name, **given}))[name]
         await recognizer.start()
-        made.append((recognizer, recognizer.attend(AGENT, 0.7, told.listener())))
+        made.append((recognizer, recognizer.attend(AGENT, TurnEnds(0.7), told.listener())))
         return made[-1][1]
 
     yield start
@@ -229,7 +229,7 @@ async def test_where_the_first_refuses_the_second_hears_the_turn_from_its_beginn
     agent = resolve(load_agents(AGENTS)["appointment_reminder"], {})
     switched: list[bool] = []
     listener = replace(told.listener(), on_provider=switched.append)
-    hearing = Chain(recognizers, Breakers()).attend(agent, 0.7, listener)
+    hearing = Chain(recognizers, Breakers()).attend(agent, TurnEnds(0.7), listener)
     recognition = hearing.open()
     await utter(recognition, audio(WORKS) + PAUSE[:2400])
     recognition.look()

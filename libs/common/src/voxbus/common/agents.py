@@ -37,6 +37,7 @@ class TurnRules(Definition):
     barge_in_prob_threshold: float | None = Field(default=None, gt=0, lt=1)
     barge_in_consecutive_frames: int | None = Field(default=None, ge=1, le=50)
     eot_threshold: float | None = Field(default=None, gt=0, le=1)
+    eager_eot_threshold: float | None = Field(default=None, ge=0, le=0.9)
     post_utterance_silence_ms: int | None = Field(default=None, ge=100, le=10000)
     max_turn_ms: int | None = Field(default=None, ge=1000, le=120000)
     no_input_ms: int | None = Field(default=None, ge=1000, le=60000)

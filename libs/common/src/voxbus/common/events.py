@@ -143,12 +143,17 @@ class Utterance(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UtteranceConfirmed(Event):
-    """The tentative utterance was right."""
+    """The tentative utterance was right. ``ended_by``, ``endpoint_ms`` and ``recognition_ms`` are those of the turn's
+    end; the utterance has those of the guess.
+    """
 
     kind: ClassVar[str] = "utterance_confirmed"
     holder: int
     turn: int
     attempt: int
+    ended_by: EndedBy = "provider"
+    endpoint_ms: float = 0.0
+    recognition_ms: float = 0.0
 
     def key(self) -> str:
         return f"{self.turn}.{self.attempt}"

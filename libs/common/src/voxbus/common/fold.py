@@ -80,10 +80,10 @@ class CallState:
         first = 2 if self.started is not None and self.started.direction == "inbound" else 1
         return max(first, *(n + 1 for n in self.turns)) if self.turns else first
 
-    def utterances(self) -> list[ev.Utterance]:
-        """What the caller said, in order, as far as it counts."""
-        turns = (self.turns[n] for n in sorted(self.turns))
-        return [t.utterance for t in turns if t.utterance is not None and not t.withdrawn]
+    def utterances(self, *, guesses: bool = True) -> list[ev.Utterance]:
+        """What the caller said, in order, as far as it counts; or may be about to count."""
+        turns = [t for _, t in sorted(self.turns.items()) if not t.withdrawn and (guesses or t.confirmed)]
+        return [t.utterance for t in turns if t.utterance is not None]
 
     def is_current(self, turn: int, attempt: int) -> bool:
         """Whether work for (turn, attempt) is still wanted."""
@@ -187,7 +187,7 @@ class CallState:
             return False
         state = self.turns.get(event.turn)
         if state is None or event.attempt > state.attempt:
-            state = self.turns[event.turn] = TurnState(event.turn, earlier=state.uses() if state else [])
+            self.turns[event.turn] = state = _next_attempt(event.turn, state)
         elif state.utterance is not None:
             return False
         state.attempt, state.utterance, state.time_s = event.attempt, event, time_s
@@ -200,7 +200,7 @@ class CallState:
         state = self.turns.get(event.turn)
         if state is None or state.attempt != event.attempt or state.withdrawn:
             return False
-        state.confirmed = True
+        state.confirmed, state.confirmation = True, event
         self._settle(event.turn)
         return True
 
@@ -278,6 +278,14 @@ class CallState:
         if state is None or state.attempt != attempt:
             return None
         return state.sentences.get(index)
+
+
+def _next_attempt(turn: int, last: TurnState | None) -> TurnState:
+    """What is known of a turn that the caller begins to take, or goes on with."""
+    if last is None:
+        return TurnState(turn)
+    before = last.utterance if last.confirmed else last.before
+    return TurnState(turn, before=before, earlier=last.uses())
 
 
 def fold(log: Iterable[Stored]) -> CallState:

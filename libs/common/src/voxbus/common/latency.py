@@ -13,6 +13,7 @@ class Latency:
 
     ``endpointing_ms``: waiting for the silence that ends a turn or, before a greeting, for the line to open.
     ``first_token_ms``, ``sentence_ms``: the language model's first token, and from there to a whole sentence.
+    Of the work on a guess only what the caller waited for: what was done before the guess was confirmed cost nothing.
     ``rest_ms``: the bus, the queues and the playout, that is ``total_ms`` less all the other parts, each of which its
     own service measured; not below 0, for the clocks of the services agree to a frame of 20 ms only.
     """
@@ -39,13 +40,21 @@ def latency_of(turn: TurnState) -> Latency | None:
         return None
     said = turn.utterance
     greeting = first.event.ready_ms if said is None else 0.0
+    decided = turn.confirmation or said
     parts = {
-        "endpointing_ms": said.endpoint_ms if said else greeting,
-        "recognition_ms": said.recognition_ms if said else 0.0,
-        "first_token_ms": first.event.first_token_ms,
-        "sentence_ms": first.event.ready_ms - first.event.first_token_ms - greeting,
-        "synthesis_ms": synthesis,
+        "endpointing_ms": decided.endpoint_ms if decided else greeting,
+        "recognition_ms": decided.recognition_ms if decided else 0.0,
     }
+    ahead_ms = 0.0
+    if turn.confirmation is not None and said is not None:
+        ahead_ms = max(0.0, sum(parts.values()) - said.endpoint_ms - said.recognition_ms)
+    for name, ms in (
+        ("first_token_ms", first.event.first_token_ms),
+        ("sentence_ms", first.event.ready_ms - first.event.first_token_ms - greeting),
+        ("synthesis_ms", synthesis),
+    ):
+        parts[name] = max(0.0, ms - ahead_ms)
+        ahead_ms = max(0.0, ahead_ms - ms)
     rest = max(0.0, total - sum(parts.values()))
     return Latency(
         **{name: round(ms, 1) for name, ms in {**parts, "rest_ms": rest, "total_ms": total}.items()}

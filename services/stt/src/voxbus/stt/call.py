@@ -10,9 +10,8 @@ from dataclasses import replace
 from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.audio import mulaw_decode, rms_dbfs
-from voxbus.common.bus import Bus, Subscription, not_ended
+from voxbus.common.bus import Bus, Subscription
 from voxbus.common.codec import AudioIn
-from voxbus.common.errors import ConditionFailed, Conflict
 from voxbus.common.events import Stored
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
@@ -24,8 +23,8 @@ from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
 from voxbus.stt.core_turns import TurnTaker
 from voxbus.stt.incoming import DROPPED, Incoming
-from voxbus.stt.outbox import Outbox
-from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript
+from voxbus.stt.outbox import Outbox, end_lost
+from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript, TurnEnds
 from voxbus.stt.ticker import Ticker
 from voxbus.stt.transcripts import Transcripts
 
@@ -84,8 +83,16 @@ class Call:
     async def attach(self, worker: str, nonce: str) -> None:
         """Takes the call: from here on our events count and those of a holder before us do not."""
         self._holder = await self._bus.append(ev.Attached(call=self.sid, worker=worker, nonce=nonce))
-        listener = Listener(self._on_partial, self._on_end_of_turn, self._lost, on_provider=self._on_provider)
-        self._hearing = self._recognizer.attend(self._agent, self._rules.eot_threshold, listener)
+        listener = Listener(
+            self._on_partial,
+            self._on_turn(TurnTaker.end_of_turn),
+            self._lost,
+            on_provider=self._on_provider,
+            on_guess=self._on_turn(TurnTaker.guess),
+            on_resumed=self._on_turn(TurnTaker.resumed),
+        )
+        ends = TurnEnds(self._rules.eot_threshold, self._rules.eager_eot_threshold)
+        self._hearing = self._recognizer.attend(self._agent, ends, listener)
         self._taker = TurnTaker(self.sid, self._holder, self._rules, self._state)
         self._tasks = [
             asyncio.create_task(self._publish(), name="publish"),
@@ -160,16 +167,8 @@ class Call:
         self._say_what_was_heard()
         if self.over.is_set() or time.monotonic() - self._heard_at_s < LINE_LOST_S:
             return
-        reason: ev.EndReason = "connection_lost"
-        if self._state.transfer is not None:
-            reason = "transferred"
-        elif self._state.hangup is not None:
-            reason = "agent_hung_up"
-        log.info("no audio comes any more", call_sid=self.sid, reason=reason)
         self._heard_at_s = time.monotonic()
-        try:
-            await self._bus.append(ev.Ended(call=self.sid, reason=reason), only_if=not_ended(self.sid))
-        except (Conflict, ConditionFailed):
+        if not await end_lost(self._bus, self.sid, self._state):
             self.over.set()
 
     def _say_what_was_heard(self, every_ms: int = TELL_MS) -> None:
@@ -278,9 +277,14 @@ class Call:
         self._bus.audio.publish(subjects.partial(self.sid), text.encode())
         self._do(self._taker.partial(text))
 
-    def _on_end_of_turn(self, confidence: float) -> None:
-        if not self.over.is_set() and self._taker is not None:
-            self._do(self._taker.end_of_turn(confidence))
+    def _on_turn(self, tell: Callable[..., list[Output]]) -> Callable[..., None]:
+        """What a provider says of the turn that runs goes to this method of the turn taker."""
+
+        def told(*what: str | float) -> None:
+            if not self.over.is_set() and self._taker is not None:
+                self._do(tell(self._taker, *what))
+
+        return told
 
     def _on_provider(self, ends_turns: bool) -> None:
         self._rules = replace(self._rules, provider_ends_turns=ends_turns)

@@ -19,6 +19,7 @@ class Rules:
     barge_in_prob_threshold: float = 0.85
     barge_in_consecutive_frames: int = 3
     eot_threshold: float = 0.85
+    eager_eot_threshold: float = 0.5
     post_utterance_silence_ms: int = 1500
     max_turn_ms: int = 30000
     no_input_ms: int = 7000

@@ -61,6 +61,11 @@ class Speech:
         elif window.probability < end_prob and self.silence_from_ms is None:
             self.silence_from_ms = self.end_ms = window.start_ms
 
+    @property
+    def doubtful(self) -> bool:
+        """It may be nothing but listening."""
+        return self.over_agent and not self.meant
+
     def silence_ms(self, now_ms: int) -> int:
         return 0 if self.silence_from_ms is None else now_ms - self.silence_from_ms
 

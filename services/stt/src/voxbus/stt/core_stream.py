@@ -26,7 +26,7 @@ class Heard:
 
     ``until_ms``: where on the line it ends; None = of the oldest stretch that is not over. ``ended``: the turn is over;
     ``confidence`` then is how sure the provider is of that, else of the words. ``flushed``: what was asked for (the end
-    of a turn, or an early look) is answered with it.
+    of a turn, or an early look) is answered with it. ``guessed``: the turn may be over; ``resumed``: it was not.
     """
 
     turn: int
@@ -35,6 +35,8 @@ class Heard:
     ended: bool = False
     confidence: float = 1.0
     flushed: bool = False
+    guessed: bool = False
+    resumed: bool = False
 
 
 @dataclass

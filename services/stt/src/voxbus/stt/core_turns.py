@@ -25,6 +25,7 @@ from voxbus.common import events as ev
 from voxbus.common.fold import CallState
 from voxbus.stt.core_digits import Digits
 from voxbus.stt.core_machine import MachineWatch
+from voxbus.stt.core_meaning import Meaning
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
 from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_silence import Silence
@@ -38,8 +39,7 @@ from voxbus.stt.core_timing import (
     TONE_AFTER_MS,
     TONE_BEFORE_MS,
 )
-from voxbus.stt.core_utterances import Recognized, Utterances
-from voxbus.stt.core_words import is_backchannel, is_meant
+from voxbus.stt.core_utterances import Recognized, Utterances, decided_until_ms
 
 
 class TurnTaker:
@@ -54,8 +54,7 @@ class TurnTaker:
         self._holder = holder
         self._rules = rules
         self._state = state
-        decided = (said.end_media_ms for said in (*state.utterances(), *state.backchannels))
-        self._after_ms = self._now_ms = max(decided, default=0)
+        self._after_ms = self._now_ms = decided_until_ms(state)
         self._audible_until_ms = -ECHO_TAIL_MS
         self._speech: Speech | None = None
         self._finished: deque[Finished] = deque()
@@ -65,6 +64,7 @@ class TurnTaker:
         self._begun = False
         self._pausing: int | None = None  # after a forced end: ms of silence so far
         self.utterances = Utterances(call, holder, state)
+        self._meaning = Meaning(rules.backchannels, state, self.utterances)
         self._silence = Silence(rules, state, self.utterances, self._after_ms)
         self._machine = MachineWatch(state)
         self._missed = deque(key for key in state.digits if key.media_ms > self._after_ms)
@@ -115,9 +115,21 @@ class TurnTaker:
     def partial(self, text: str) -> list[Output]:
         """A hypothesis of the recognition that runs."""
         speech = self._speech
-        if speech is None or not speech.over_agent or speech.meant or not self._is_meant(speech, text):
+        if speech is None or not speech.doubtful or not self._meaning.is_meant(speech, text, runs=True):
             return []
         return [self._barge_in(speech, "words")]
+
+    def guess(self, text: str, confidence: float) -> list[Output]:
+        """A provider that detects ends of turns takes this for one, perhaps: the others may prepare the answer."""
+        speech = self._speech
+        if speech is None or self._finished or speech.doubtful or not speech.announced:
+            return []
+        silent_ms = self._now_ms - speech.end_ms
+        return [*self.utterances.guess(Recognized(speech, "provider", text, confidence, silent_ms, 0.0))]
+
+    def resumed(self) -> list[Output]:
+        """It was none."""
+        return [*self.utterances.retract()]
 
     def end_of_turn(self, confidence: float) -> list[Output]:
         """A provider that detects ends of turns found one."""
@@ -136,20 +148,20 @@ class TurnTaker:
             speech, finished.ended_by, text, confidence, finished.endpoint_ms, recognition_ms
         )
         out: list[Output] = []
-        if speech.over_agent and not speech.meant:
-            if not self._is_meant(speech, text):
-                return [self.utterances.backchannel(recognized)]
+        if speech.doubtful:
+            if not self._meaning.is_meant(speech, text, runs=False):
+                return [*self.utterances.retract(), self.utterances.backchannel(recognized)]
             out.append(self._barge_in(speech, "words"))
-        if self._is_farewell(speech, text):
-            return [self.utterances.backchannel(recognized)]
-        if not text and not speech.meant and self._is_noise():
+        if self._meaning.is_farewell(speech, text):
+            return [*self.utterances.retract(), self.utterances.backchannel(recognized)]
+        audible = self._now_ms - self._audible_until_ms < WINDOW_MS
+        if not text and not speech.meant and self._meaning.is_noise(audible=audible):
             return out
-        utterance = self.utterances.spoken(recognized)
         if self._speech is not None and self._speech.announced and not self._speech.over_agent:
             # The caller went on while we were still reading the words: one utterance, at the end of the rest.
-            self.utterances.keep(utterance)
-            return out
-        return [*out, self._publish(utterance)]
+            return [*out, *self.utterances.keep(recognized)]
+        self._silence.broken(speech.end_ms)
+        return [*out, *self.utterances.settle(recognized)]
 
     def digit(self, digit: str, media_ms: int) -> list[Output]:
         """A key was pressed. Its tone is no speech, even where the line lets it through."""
@@ -158,7 +170,7 @@ class TurnTaker:
         self._silence.broken(media_ms)
         if self._speech is not None and self._speech.start_ms >= media_ms - TONE_BEFORE_MS:
             self._speech = None
-            out.append(CancelRecognition())
+            out += [CancelRecognition(), *self.utterances.retract()]
         if digits := self._digits.press(digit, media_ms):
             out += self._utter_digits(digits)
         return out
@@ -193,7 +205,7 @@ class TurnTaker:
         out: list[Output] = []
         if not speech.over_agent:
             out += self._announce(speech, window)
-        if speech.over_agent and not speech.meant and speech.voiced_over_agent_ms >= MEANT_AFTER_MS:
+        if speech.doubtful and speech.voiced_over_agent_ms >= MEANT_AFTER_MS:
             out.append(self._barge_in(speech, "duration"))
         if not speech.looked and speech.silence_ms(window.end_ms) >= LOOK_AFTER_MS:
             speech.looked = True
@@ -232,7 +244,7 @@ class TurnTaker:
         self._speech = None
         self._silence.broken(speech.end_ms)
         if speech.voiced_ms < MIN_VOICED_MS:
-            return [CancelRecognition()]
+            return [CancelRecognition(), *self.utterances.retract()]
         endpoint_ms = self._now_ms - speech.end_ms
         self._finished.append(Finished(speech, ended_by, endpoint_ms))
         return [FinishRecognition(speech.looked)]
@@ -248,28 +260,11 @@ class TurnTaker:
         out: list[Output] = []
         if self._speech is not None:
             self._speech = None
-            out.append(CancelRecognition())
+            out += [CancelRecognition(), *self.utterances.retract()]
         if self._machine.is_through(window):
             now_ms = window.end_ms
             out.append(self._publish(self.utterances.unspoken("", now_ms, now_ms, "machine")))
         return out
-
-    # -- what was meant ----------------------------------------------------------------------------------------
-
-    def _is_meant(self, speech: Speech, text: str) -> bool:
-        more = speech is self._speech and not speech.looked  # words may come
-        return is_meant(text, self._rules.backchannels, self._state, *speech.spoken, more=more)
-
-    def _is_farewell(self, speech: Speech, text: str) -> bool:
-        """Said after the agent's goodbye, and no reason to go on: an "okay", or a short word without meaning."""
-        if self._state.hangup is None or speech.meant or self.utterances.unfinished:
-            return False
-        return is_backchannel(text, self._rules.backchannels) if text else speech.voiced_ms < MEANT_AFTER_MS
-
-    def _is_noise(self) -> bool:
-        """Whether what had no words may be left unanswered: the caller has not heard yet what to answer."""
-        audible = self._now_ms - self._audible_until_ms < WINDOW_MS
-        return not self.utterances.unfinished and (audible or self.utterances.unheard)
 
     # -- what goes out -----------------------------------------------------------------------------------------
 
@@ -285,7 +280,11 @@ class TurnTaker:
     def _utter_digits(self, digits: str) -> list[Output]:
         first_ms, last_ms = self._digits.span_ms
         endpoint_ms = max(0, self._now_ms - last_ms)
-        return [self._publish(self.utterances.unspoken(digits, first_ms, last_ms, "dtmf", endpoint_ms))]
+        guessed = self.utterances.retract()
+        return [
+            *guessed,
+            self._publish(self.utterances.unspoken(digits, first_ms, last_ms, "dtmf", endpoint_ms)),
+        ]
 
     def _publish(self, utterance: ev.Utterance) -> ev.Utterance:
         self._silence.broken(utterance.end_media_ms)

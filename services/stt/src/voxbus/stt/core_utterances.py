@@ -2,16 +2,20 @@
 
 The last one published is open as long as nothing of its reply was audible. Whoever speaks on then goes on with the
 same turn: it is withdrawn, and its text comes again, joined with the rest, as the next attempt.
+
+A guess is an utterance whose speech may not be over. It is confirmed when the speech ends with the words that it had,
+else withdrawn, and the words come as the next attempt.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voxbus.common import events as ev
+from voxbus.common.events import Event
 from voxbus.common.fold import CallState
 from voxbus.stt.core_speech import Speech
-from voxbus.stt.core_words import join
+from voxbus.stt.core_words import join, same_words
 
 _SPOKEN: tuple[ev.EndedBy, ...] = ("silence", "provider", "max_duration")
 #: What nobody can go on with: keys are a whole, and after the time limit, or a machine, nothing is taken back.
@@ -30,6 +34,12 @@ class Recognized:
     recognition_ms: float
 
 
+def decided_until_ms(state: CallState) -> int:
+    """What of the audio need not be decided again, on the media clock."""
+    said = (*state.utterances(guesses=False), *state.backchannels)
+    return max((utterance.end_media_ms for utterance in said), default=0)
+
+
 class Utterances:
     """``state`` is only read. ``dropped_frames`` go into the next utterance."""
 
@@ -40,11 +50,18 @@ class Utterances:
         self._last_turn = 0
         self._redo: ev.Utterance | None = None
         self._open: ev.Utterance | None = None
+        self._guess: ev.Utterance | None = None
         self.dropped_frames = 0
         self._restore()
 
     def _restore(self) -> None:
-        """What a holder before us was in the middle of: words taken back, or a reply still to be heard."""
+        """What a holder before us was in the middle of: words taken back, a guess, or a reply still to be heard."""
+        turns = self._state.turns
+        newest = turns[max(turns)] if turns else None
+        if newest is not None and newest.utterance is not None and not newest.confirmed:
+            # Its audio comes again, but not that of attempts before it.
+            self._redo = _without_its_words(newest.utterance, newest.before)
+            return
         turn = self._state.turn
         if turn is None or turn.utterance is None:
             return
@@ -125,23 +142,72 @@ class Utterances:
         self._last_turn = max(self._last_turn, utterance.turn)
         return utterance
 
-    def keep(self, utterance: ev.Utterance) -> None:
+    def guess(self, recognized: Recognized) -> list[Event]:
+        """It may be over, with these words; the same guess again says nothing new."""
+        if self._is_guessed(recognized):
+            return []
+        out = self.retract()
+        before = self._redo
+        guess = replace(self.spoken(recognized), final=False)
+        self._redo, self._guess = before, guess
+        return [*out, guess]
+
+    def retract(self) -> list[Event]:
+        """It was not over."""
+        guess, self._guess = self._guess, None
+        if guess is None:
+            return []
+        before, self._redo = self._redo, _without_its_words(guess, self._redo)
+        self.dropped_frames += guess.dropped_frames - (before.dropped_frames if before else 0)
+        return [self._withdrawn(guess)]
+
+    def settle(self, recognized: Recognized) -> list[Event]:
+        """The end of the speech that was guessed about, or of any other."""
+        guess = self._guess
+        if guess is None or not self._is_guessed(recognized):
+            return [*self.retract(), self.publish(self.spoken(recognized))]
+        self._guess = self._redo = None
+        self.publish(replace(guess, final=True))
+        confirmed = ev.UtteranceConfirmed(
+            call=self._call,
+            holder=self._holder,
+            turn=guess.turn,
+            attempt=guess.attempt,
+            ended_by=recognized.ended_by,
+            endpoint_ms=recognized.endpoint_ms,
+            recognition_ms=recognized.recognition_ms,
+        )
+        return [confirmed]
+
+    def _is_guessed(self, recognized: Recognized) -> bool:
+        """Whether the guess had these words."""
+        if self._guess is None:
+            return False
+        text = join(self._redo.text, recognized.text) if self._redo is not None else recognized.text
+        return same_words(text, self._guess.text)
+
+    def keep(self, recognized: Recognized) -> list[Event]:
         """Not published: the caller went on, and it becomes a part of what comes."""
-        self._redo = utterance
+        out = self.retract()
+        self._redo = self.spoken(recognized)
+        return out
 
     def withdraw(self) -> ev.UtteranceWithdrawn | None:
         """Takes back the open one."""
         if self.open is None or self.open.ended_by in _WHOLE:
             return None
         self._redo, self._open = self.open, None
-        return ev.UtteranceWithdrawn(
-            call=self._call, holder=self._holder, turn=self._redo.turn, attempt=self._redo.attempt
-        )
+        return self._withdrawn(self._redo)
 
     def audible(self, turn: int) -> None:
         """The agent is heard with its reply to ``turn``: nothing up to it can be taken back any more."""
         if self._open is not None and turn >= self._open.turn:
             self._open = None
+
+    def _withdrawn(self, utterance: ev.Utterance) -> ev.UtteranceWithdrawn:
+        return ev.UtteranceWithdrawn(
+            call=self._call, holder=self._holder, turn=utterance.turn, attempt=utterance.attempt
+        )
 
     def _make(
         self,
@@ -175,3 +241,9 @@ class Utterances:
             recognition_ms=recognition_ms,
             dropped_frames=dropped,
         )
+
+
+def _without_its_words(guess: ev.Utterance, before: ev.Utterance | None) -> ev.Utterance:
+    """What a guess leaves behind: its place, for its words are being said still; and what was said ``before``."""
+    text, dropped = (before.text, before.dropped_frames) if before is not None else ("", 0)
+    return replace(guess, text=text, dropped_frames=dropped)

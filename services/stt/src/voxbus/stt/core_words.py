@@ -7,6 +7,7 @@ import re
 from voxbus.common.fold import CallState
 
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
+_ANY_WORD = re.compile(r"\w+")
 
 #: So many words in a row that the agent is saying just now are its echo. One or two may well be an answer:
 #: "Tuesday" to "Shall I take Tuesday?".
@@ -67,6 +68,11 @@ def in_last_sentence(state: CallState, turn: int, index: int) -> bool:
     found = state.turns.get(turn)
     ended = found.reply_ended if found is not None else None
     return ended is not None and index >= ended.sentences - 1
+
+
+def same_words(one: str, other: str) -> bool:
+    """In any language; capitals and full stops do not matter."""
+    return _ANY_WORD.findall(one.casefold()) == _ANY_WORD.findall(other.casefold())
 
 
 def join(*parts: str) -> str:

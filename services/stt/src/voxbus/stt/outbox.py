@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from voxbus.common import events as ev
-from voxbus.common.bus import Bus, under
+from voxbus.common.bus import Bus, not_ended, under
 from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict
 from voxbus.common.events import Event
+from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter, histogram_ms
 
 log = get_logger(__name__)
 
 TURNS = counter("stt_turns", "Turns of callers that ended, by why.", "ended_by")
+GUESSES = counter("stt_guesses", "Turns that were answered ahead, before it was sure that they were over.")
 ENDPOINTING = histogram_ms(
     "stt_endpointing",
     "The caller's last speech, or key, to the end of the turn, by why it ended.",
@@ -48,10 +50,20 @@ class Outbox:
             except ConditionFailed:
                 return
             self._unstored -= 1
-            if stored and isinstance(event, ev.Utterance) and not event.backchannel:
+            if stored:
+                self._count(event)
+
+    @staticmethod
+    def _count(event: Event) -> None:
+        match event:
+            case ev.Utterance(final=True, backchannel=False) | ev.UtteranceConfirmed():
                 TURNS.labels(event.ended_by).inc()
                 if event.endpoint_ms:
                     ENDPOINTING.labels(event.ended_by).observe(event.endpoint_ms)
+            case ev.Utterance(final=False):
+                GUESSES.inc()
+            case _:
+                pass
 
     async def _store(self, event: Event, holder: int) -> bool:
         while True:
@@ -66,3 +78,18 @@ class Outbox:
                 log.warning("the bus takes no events", call_sid=self._sid, error=error)
             else:
                 return True
+
+
+async def end_lost(bus: Bus, sid: str, state: CallState) -> bool:
+    """Ends a call that no audio comes from any more; False when it has ended already."""
+    reason: ev.EndReason = "connection_lost"
+    if state.transfer is not None:
+        reason = "transferred"
+    elif state.hangup is not None:
+        reason = "agent_hung_up"
+    log.info("no audio comes any more", call_sid=sid, reason=reason)
+    try:
+        await bus.append(ev.Ended(call=sid, reason=reason), only_if=not_ended(sid))
+    except (Conflict, ConditionFailed):
+        return False
+    return True

@@ -28,8 +28,9 @@ class Listener:
     """What a call is told, on the loop.
 
     ``on_partial(text)``: a trustworthy hypothesis of the stretch of speech that runs, never an empty one.
-    ``on_end_of_turn(confidence)``: it is over, says a provider that ends turns. ``on_lost(frames, why)``: frames of 20
-    ms that nobody will recognize. ``on_failed(error)``: the provider cannot be reached, and will be tried again.
+    ``on_end_of_turn(confidence)``: it is over, says a provider that ends turns; ``on_guess(text, confidence)``: it may
+    well be, with these words, and ``on_resumed()``: it was not, after all. ``on_lost(frames, why)``: frames of 20 ms
+    that nobody will recognize. ``on_failed(error)``: the provider cannot be reached, and will be tried again.
     ``on_provider(ends_turns)``: another provider hears the call from now on.
     """
 
@@ -38,6 +39,17 @@ class Listener:
     on_lost: Callable[[int, str], None]
     on_failed: Callable[[ProviderError], None] = lambda _: None
     on_provider: Callable[[bool], None] = lambda _: None
+    on_guess: Callable[[str, float], None] = lambda *_: None
+    on_resumed: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class TurnEnds:
+    """At which confidence a provider that ends turns is to end one (``sure``), and to say that one may be over
+    (``likely``; 0 = never)."""
+
+    sure: float
+    likely: float = 0.0
 
 
 class Recognition(Protocol):
@@ -79,8 +91,7 @@ class Recognizer(Protocol):
     def check(self, agent: Agent) -> None:
         """Raises AgentError, with what to do, when it cannot serve this agent."""
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Hearing:
-        """A call begins: connections are opened now, not at the first word. ``eot_threshold``: the confidence at which
-        a provider that ends turns is to end one."""
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> Hearing:
+        """A call begins: connections are opened now, not at the first word."""
 
     async def close(self) -> None: ...

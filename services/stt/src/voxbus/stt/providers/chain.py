@@ -13,7 +13,7 @@ from voxbus.common.logs import get_logger
 from voxbus.common.providers.breaker import Breakers
 from voxbus.common.run import background
 from voxbus.common.telemetry import counter
-from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript
+from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript, TurnEnds
 
 log = get_logger(__name__)
 
@@ -40,9 +40,9 @@ class Chain:
         if not self._fit(agent):
             next(iter(self._recognizers.values())).check(agent)
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> ChainHearing:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> ChainHearing:
         fit = {name: self._recognizers[name] for name in self._fit(agent)}
-        return ChainHearing(fit, self._breakers, agent, eot_threshold, listener)
+        return ChainHearing(fit, self._breakers, agent, ends, listener)
 
     async def close(self) -> None:
         return None
@@ -64,13 +64,13 @@ class ChainHearing:
         recognizers: Mapping[str, Recognizer],
         breakers: Breakers,
         agent: Agent,
-        eot_threshold: float,
+        ends: TurnEnds,
         listener: Listener,
     ) -> None:
         self._recognizers = recognizers
         self._breakers = breakers
         self._agent = agent
-        self._eot_threshold = eot_threshold
+        self._ends = ends
         self._listener = listener
         self._left = list(breakers.order(tuple(recognizers), time.monotonic()))
         self._recognition: ChainRecognition | None = None
@@ -93,7 +93,7 @@ class ChainHearing:
         self._breakers.asking(name, time.monotonic())
         self._listener.on_provider(recognizer.ends_turns)
         listener = replace(self._listener, on_failed=failed, on_lost=lost, on_partial=partial)
-        return recognizer.attend(self._agent, self._eot_threshold, listener)
+        return recognizer.attend(self._agent, self._ends, listener)
 
     def _failed(self, name: str, failure: ProviderError) -> None:
         self._breakers.failed(name, failure, time.monotonic())

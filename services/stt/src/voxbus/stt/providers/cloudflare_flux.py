@@ -11,10 +11,10 @@ from typing import Final
 
 from voxbus.common.agents import Agent
 from voxbus.common.audio import mulaw_decode
-from voxbus.stt.providers.deepgram_flux import Flux
+from voxbus.stt.providers.deepgram_flux import Flux, thresholds
 from voxbus.stt.providers.dialect import Endpoint, Message, StreamRecognizer, socket_url
 from voxbus.stt.providers.streaming import StreamHearing
-from voxbus.stt.recognizer import Listener
+from voxbus.stt.recognizer import Listener, TurnEnds
 
 DEFAULT_MODEL: Final = "@cf/deepgram/flux"
 #: Narrower than at Deepgram itself.
@@ -33,13 +33,12 @@ class CloudflareFlux(StreamRecognizer):
         self._headers = {"cf-aig-authorization": f"Bearer {token}" if bearer else token}
         self._model = model or DEFAULT_MODEL
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> StreamHearing:
-        low, high = _THRESHOLDS
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> StreamHearing:
         query = {
             "model": self._model,
             "encoding": "linear16",
             "sample_rate": 8000,
-            "eot_threshold": min(max(eot_threshold, low), high),
+            **thresholds(ends, *_THRESHOLDS),
         }
         url = socket_url(self._base_url, "workers-ai", query)
         return StreamHearing(Endpoint("cloudflare-flux", url, self._headers, LinearFlux), listener)

@@ -1,4 +1,4 @@
-"""Deepgram Flux: mu-law as the line has it, turns as the model sees them end.
+"""Deepgram Flux: mu-law as the line has it, turns as the model sees them end, and guesses before that.
 
 Flux goes by the time of the audio: when none comes after speech began, the turn never ends. So silence is fed whenever
 there is nothing to feed. There is no keep-alive besides; a message that the protocol does not know would end the call.
@@ -17,27 +17,38 @@ from voxbus.stt.core_stream import BYTES_PER_MS, Heard
 from voxbus.stt.providers.deepgram import DeepgramRecognizer
 from voxbus.stt.providers.dialect import Endpoint, Message, socket_url
 from voxbus.stt.providers.streaming import StreamHearing
-from voxbus.stt.recognizer import Listener
+from voxbus.stt.recognizer import Listener, TurnEnds
 
 DEFAULT_MODEL: Final = "flux-general-en"
 _IDLE_S: Final = 0.2
 _SILENCE: Final = b"\xff" * (200 * BYTES_PER_MS)
 #: What the model accepts; ours may be lower.
 _LOWEST_THRESHOLD: Final = 0.5
+#: The same for a guess.
+_GUESSES: Final = (0.3, 0.9)
 #: The longest pause before the model gives up waiting for the turn's end; ours is shorter, this one is for safety.
 _TIMEOUT_MS: Final = 5000
+
+
+def thresholds(ends: TurnEnds, low: float, high: float) -> dict[str, float]:
+    """What to ask for; no guesses where they would come no sooner than the end."""
+    sure = min(max(ends.sure, low), high)
+    asked = {"eot_threshold": sure}
+    if 0 < ends.likely < sure:
+        asked["eager_eot_threshold"] = min(max(ends.likely, _GUESSES[0]), _GUESSES[1])
+    return asked
 
 
 class DeepgramFlux(DeepgramRecognizer):
     ends_turns = True
     default_model = DEFAULT_MODEL
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> StreamHearing:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> StreamHearing:
         query = {
             "model": self._model,
             "encoding": "mulaw",
             "sample_rate": 8000,
-            "eot_threshold": max(eot_threshold, _LOWEST_THRESHOLD),
+            **thresholds(ends, _LOWEST_THRESHOLD, 1.0),
             "eot_timeout_ms": _TIMEOUT_MS,
         }
         url = socket_url(self._base_url, "v2/listen", query)
@@ -95,8 +106,10 @@ class Flux:
             return (
                 Heard(turn, text, until_ms, True, sure if told.get("trigger", "model") == "model" else 1.0),
             )
+        guessed, resumed = event == "EagerEndOfTurn", event == "TurnResumed"
+        heard = Heard(turn, text, until_ms, False, _confidence(told), guessed=guessed, resumed=resumed)
         # Updates come a few times a second, also when nothing was said.
-        return (Heard(turn, text, until_ms, confidence=_confidence(told)),) if text else ()
+        return (heard,) if text or resumed else ()
 
 
 def _confidence(told: Mapping[str, Any]) -> float:

@@ -17,7 +17,7 @@ from voxbus.stt.core_stream import Heard
 from voxbus.stt.providers.deepgram import DeepgramRecognizer
 from voxbus.stt.providers.dialect import Endpoint, Message, socket_url
 from voxbus.stt.providers.streaming import StreamHearing
-from voxbus.stt.recognizer import Listener
+from voxbus.stt.recognizer import Listener, TurnEnds
 
 DEFAULT_MODEL: Final = "nova-3"
 #: After 10 s of nothing the vendor hangs up.
@@ -29,7 +29,7 @@ class DeepgramNova(DeepgramRecognizer):
     ends_turns = False
     default_model = DEFAULT_MODEL
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> StreamHearing:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> StreamHearing:
         query = {
             "model": self._model,
             "language": agent.language,

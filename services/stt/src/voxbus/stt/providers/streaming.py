@@ -224,6 +224,10 @@ class StreamHearing:
             return
         if stretch.text:
             self._listener.on_partial(stretch.text)
+        if heard.resumed:
+            self._listener.on_resumed()
+        if heard.guessed and stretch.text:
+            self._listener.on_guess(stretch.text, heard.confidence)
         if heard.ended and stretch.text:
             self._listener.on_end_of_turn(heard.confidence)
 

@@ -19,7 +19,7 @@ from voxbus.common.providers.frames import frame
 from voxbus.stt.core_stream import BYTES_PER_MS, Heard
 from voxbus.stt.providers.dialect import Endpoint, Message, StreamRecognizer, socket_url
 from voxbus.stt.providers.streaming import StreamHearing
-from voxbus.stt.recognizer import Listener
+from voxbus.stt.recognizer import Listener, TurnEnds
 
 DEFAULT_MODEL: Final = "openai/whisper-large-v3"
 _ITEM: Final = "conversation.item.input_audio_transcription."
@@ -38,7 +38,7 @@ class TogetherRealtime(StreamRecognizer):
         self._headers = {"Authorization": f"Bearer {api_key}", "OpenAI-Beta": "realtime=v1"}
         self._model = model or DEFAULT_MODEL
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> StreamHearing:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> StreamHearing:
         query = {
             "model": self._model,
             "input_audio_format": "pcm_s16le_8000",

@@ -25,7 +25,7 @@ from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
 from voxbus.common.providers.failures import error_in
 from voxbus.stt.providers.dialect import StreamRecognizer
-from voxbus.stt.recognizer import Listener, Transcript
+from voxbus.stt.recognizer import Listener, Transcript, TurnEnds
 
 _DEADLINE_S: Final = 4.0
 _LONGEST_BYTES: Final = 60_000 * 8
@@ -51,7 +51,7 @@ class Transcriber(StreamRecognizer):
         self.http = http.client(base_url, headers, connect_s=_DEADLINE_S)
         self.ask = ask
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Requests:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> Requests:
         return Requests(self, agent.language.partition("-")[0], listener)
 
     async def close(self) -> None:

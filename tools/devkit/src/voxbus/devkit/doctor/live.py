@@ -57,12 +57,12 @@ async def _tried(capability: str, probe: Probe) -> Finding:
 
 def _stt(settings: Any) -> dict[str, Probe]:
     recognizers = importlib.import_module("voxbus.stt.providers").make_all(settings)
-    listener = importlib.import_module("voxbus.stt.recognizer").Listener
+    recognizing = importlib.import_module("voxbus.stt.recognizer")
 
     def probe(recognizer: Any) -> Probe:
         async def hear() -> str:
-            nothing = listener(lambda _: None, lambda _: None, lambda *_: None)
-            hearing = recognizer.attend(_AGENT, settings.eot_threshold, nothing)
+            nothing = recognizing.Listener(lambda _: None, lambda _: None, lambda *_: None)
+            hearing = recognizer.attend(_AGENT, recognizing.TurnEnds(settings.eot_threshold), nothing)
             try:
                 await hearing.ready()
                 recognition = hearing.open()

@@ -101,10 +101,9 @@ class FluxStream:
         self._shapes = shapes
         self._vendor = vendor
         self._wire = wire
-        self._ear = Ear(desk.book)
+        self._ear = Ear(desk.book, guesses="eager_eot_threshold" in query)
         self._mulaw = query["encoding"] == "mulaw"
         self._threshold = float(query.get("eot_threshold", 0.7))
-        self._eager = query.get("eager_eot_threshold")
         self._resampler = Resampler(int(query["sample_rate"]), HZ)
         self._sequence = 0
         self._turn = 0
@@ -166,9 +165,11 @@ class FluxStream:
                 yield "StartOfTurn"
             case "words":
                 yield "Update"
+            case "guess":
+                yield "EagerEndOfTurn"
+            case "resumed":
+                yield "TurnResumed"
             case "end":
-                if self._eager:
-                    yield "EagerEndOfTurn"
                 yield "EndOfTurn"
 
     async def _send(self, message: dict[str, Any]) -> None:

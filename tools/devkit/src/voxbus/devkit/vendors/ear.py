@@ -6,6 +6,8 @@ was said whole, and after 0.8 s of silence otherwise. Time is that of the audio:
 
     audio   ____####____####____________
     events      start  words  words    end
+
+Who asks for guesses hears of a phrase that is whole already after half of that time, and if the speech goes on.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ _ONSET_FRAMES: Final = 3
 _LOOK_FRAMES: Final = 12
 _WHOLE_MS: Final = 320
 _CUT_MS: Final = 800
+_GUESS_MS: Final = 160
 #: Speech begins so long before it is noticed.
 _BEFORE: Final = HZ // 8
 _ALIKE: Final = 0.5
@@ -39,7 +42,7 @@ _UNKNOWN: Final = ""
 class Event:
     """``at_ms``: the end of the audio that it is about, from the beginning of the stream."""
 
-    kind: str  # start, words, end
+    kind: str  # start, words, guess, resumed, end
     text: str
     at_ms: int
     start_ms: int
@@ -100,8 +103,10 @@ def words_in(book: Phrasebook, samples: Pcm) -> str:
 class Ear:
     """One stream of one caller."""
 
-    def __init__(self, book: Phrasebook) -> None:
+    def __init__(self, book: Phrasebook, *, guesses: bool = False) -> None:
         self._book = book
+        self._guesses = guesses
+        self._guessed = False
         self._rest = np.zeros(0, np.int16)
         self._before = np.zeros(0, np.int16)
         self._frames = 0
@@ -140,15 +145,23 @@ class Ear:
                 self._turn, self._loud, self._quiet = [self._before], 0, 0
                 self._start = self._frames - len(self._before) // _FRAME
                 self._text, self._whole, self._spoken = "", False, len(self._turn)
-                self._began = False
+                self._began = self._guessed = False
             return
         self._turn.append(frame)
         if loud:
             self._quiet, self._spoken = 0, len(self._turn)
+            if self._guessed:
+                self._guessed = False
+                yield self._event("resumed", self._text)
         else:
             self._quiet += 1
         if len(self._turn) % _LOOK_FRAMES == 0 and not self._quiet:
             yield from self._look()
+        if self._guesses and self._quiet * 20 == _GUESS_MS:
+            yield from self._look()
+            if self._whole:
+                self._guessed = True
+                yield self._event("guess", self._text)
         if self._quiet * 20 == _WHOLE_MS:
             yield from self._look()
             if self._whole:

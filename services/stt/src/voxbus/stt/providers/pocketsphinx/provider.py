@@ -17,7 +17,7 @@ from voxbus.common.errors import AgentError
 from voxbus.common.telemetry import histogram_ms
 from voxbus.stt.providers.pocketsphinx.pool import Pool
 from voxbus.stt.providers.pocketsphinx.wire import Grammar, Recognized
-from voxbus.stt.recognizer import Listener, Transcript
+from voxbus.stt.recognizer import Listener, Transcript, TurnEnds
 
 _SEARCH = histogram_ms("stt_pocketsphinx_search", "How long the search through one stretch of speech took.")
 
@@ -42,7 +42,7 @@ class PocketSphinx:
             )
         self._pool.learn(_grammar(agent))
 
-    def attend(self, agent: Agent, eot_threshold: float, listener: Listener) -> Searches:
+    def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> Searches:
         return Searches(self._pool, _grammar(agent), listener.on_partial)
 
     async def close(self) -> None:
