@@ -203,6 +203,16 @@ def test_a_murmur_after_the_goodbye_holds_the_hangup_only_while_it_lasts(line: L
     assert line.due(2501, 0) == "agent_done"
 
 
+def test_a_guess_that_they_are_done_holds_the_hangup_until_it_is_confirmed(line: Line) -> None:
+    line.attach()
+    line.log(SENTENCE, HANGUP, REPLY_ENDED, HEARD, SPEECH)
+    line.log(said(2, "one more thing", final=False))
+    assert line.due(2500, 0) is None
+    line.log(ev.UtteranceConfirmed(call=SID, holder=2, turn=2, attempt=0))
+    assert line.due(12_000, 0) is None  # now the hangup is taken back
+    assert line.state.hangup is None
+
+
 def test_speech_that_nobody_decides_holds_a_hangup_for_a_while(line: Line) -> None:
     line.attach()
     line.log(SENTENCE, HANGUP, REPLY_ENDED, HEARD, SPEECH)

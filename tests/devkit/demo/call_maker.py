@@ -8,7 +8,18 @@ import numpy as np
 
 from voxbus.common.agents import Agent, Lines, Voice
 from voxbus.common.audio import Pcm
-from voxbus.common.events import Dtmf, EndedBy, Event, Heard, Paused, ReplyEnded, Sentence, Stored, Utterance
+from voxbus.common.events import (
+    Dtmf,
+    EndedBy,
+    Event,
+    Heard,
+    Paused,
+    ReplyEnded,
+    Sentence,
+    Stored,
+    Utterance,
+    UtteranceConfirmed,
+)
 from voxbus.devkit.caller import Purpose, Said
 from voxbus.devkit.demo.recording import Recording
 
@@ -60,11 +71,25 @@ class CallMaker:
         self.sounds.append(("caller", start_ms, end_ms))
 
     def utterance(
-        self, turn: int, start_ms: int, end_ms: int, text: str, *, ended_by: EndedBy = "silence"
+        self,
+        turn: int,
+        start_ms: int,
+        end_ms: int,
+        text: str,
+        *,
+        ended_by: EndedBy = "silence",
+        guessed: bool = False,
     ) -> None:
         keys = ended_by == "dtmf"
+        if guessed:
+            self.event(
+                end_ms + 520,
+                UtteranceConfirmed(
+                    call=SID, holder=self.holder, turn=turn, attempt=0, endpoint_ms=508.0, recognition_ms=14.0
+                ),
+            )
         self.event(
-            end_ms + (5 if keys else 520),
+            end_ms + (5 if keys else 300 if guessed else 520),
             Utterance(
                 call=SID,
                 holder=self.holder,
@@ -76,6 +101,7 @@ class CallMaker:
                 endpoint_ms=3.0 if keys else 508.0,
                 recognition_ms=0.0 if keys else 14.0,
                 confidence=0.93,
+                final=not guessed,
             ),
         )
 

@@ -57,7 +57,7 @@ def sample_call() -> SampleCall:
     )
 
     call.caller(5000, 6400, "can you repeat that")
-    call.utterance(2, 5000, 6400, "can you repeat that")
+    call.utterance(2, 5000, 6400, "can you repeat that", guessed=True)
     call.sentence(
         2, 0, "Of course. You have an appointment on Tuesday the fourth at ten in the morning.", 7000
     )

@@ -52,6 +52,13 @@ async def test_before_the_first_word_it_needs_no_sentence() -> None:
     assert scene.killed == [("llm-1", 3, "first_word")]
 
 
+async def test_a_guess_is_worked_on_as_any_other_turn() -> None:
+    scene = Scene({3: "first_word"})
+    scene.killer.notice(utterance(3, final=False))
+    await asyncio.wait_for(scene.dead.wait(), 30)
+    assert scene.killed == [("llm-1", 3, "first_word")]
+
+
 async def test_in_mid_reply_it_waits_for_the_first_sentence() -> None:
     scene = Scene({3: "mid_reply"})
     scene.killer.notice(utterance(3))
@@ -75,10 +82,9 @@ async def test_a_sentence_that_was_faster_than_the_question_is_not_missed() -> N
     assert scene.killed == [("llm-1", 3, "mid_reply")]
 
 
-async def test_a_hum_or_a_guess_kills_nobody_and_nobody_dies_twice() -> None:
+async def test_a_hum_kills_nobody_and_nobody_dies_twice() -> None:
     scene = Scene({3: "first_word"})
     scene.killer.notice(utterance(3, backchannel=True))
-    scene.killer.notice(utterance(3, final=False))
     for _ in range(5):
         await asyncio.sleep(0)
     assert scene.asked == 0

@@ -70,14 +70,17 @@ class Closing:
                     self._owing_ms = now_ms
             case ev.SpeechStarted():
                 self._speech_ms = now_ms
+            case ev.Utterance(final=False):
+                pass  # they may be speaking still
             case ev.Utterance():
                 self._speech_ms = None
                 if event.ended_by == "time_limit":
                     self._time_limit_ms = now_ms + self._limits.over_time
-                if event.final and not event.backchannel and self._owing_ms is None:
+                if not event.backchannel and self._owing_ms is None:
                     # As long as nothing is heard, asking again changes nothing.
                     self._owing_ms = now_ms
             case ev.UtteranceConfirmed():
+                self._speech_ms = None
                 if self._owing_ms is None:
                     self._owing_ms = now_ms
             case ev.Sentence() if self._owing_ms is not None and self._is_first_of_turn():

@@ -19,6 +19,7 @@ from voxbus.common.events import (
     Sentence,
     Stored,
     Utterance,
+    UtteranceConfirmed,
 )
 from voxbus.common.fold import CallState
 from voxbus.devkit.demo.measure import MeasuredTurn
@@ -82,6 +83,9 @@ class LiveTranscript:
                 return []  # each key was shown when it was pressed
             case Utterance(final=True) if event.text:
                 return self.say(at_s, who, event.text)
+            case UtteranceConfirmed():
+                guessed = self._state.turns[event.turn].utterance
+                return self.say(at_s, who, guessed.text) if guessed is not None else []
             case Utterance(final=True):
                 return self.say(at_s, who, "", note="speaks first" if event.turn == 1 else "no words")
             case Heard() if event.text or event.complete:

@@ -61,7 +61,9 @@ class Killer:
 
     def notice(self, stored: Stored) -> None:
         match stored.event:
-            case Utterance(backchannel=False, final=True, turn=turn) if turn in self._plan:
+            case Utterance(backchannel=False, turn=turn) if (
+                turn in self._plan
+            ):  # guesses too: the work begins then
                 task = asyncio.create_task(self._stalk(turn, self._plan.pop(turn)))
                 self._stalking.add(task)
                 task.add_done_callback(self._stalking.discard)
