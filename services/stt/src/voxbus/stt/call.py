@@ -24,7 +24,7 @@ from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
 from voxbus.stt.core_turns import TurnTaker
 from voxbus.stt.incoming import DROPPED, Incoming
 from voxbus.stt.outbox import Outbox, end_lost
-from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript, TurnEnds
+from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript
 from voxbus.stt.ticker import Ticker
 from voxbus.stt.transcripts import Transcripts
 
@@ -91,8 +91,7 @@ class Call:
             on_guess=self._on_turn(TurnTaker.guess),
             on_resumed=self._on_turn(TurnTaker.resumed),
         )
-        ends = TurnEnds(self._rules.eot_threshold, self._rules.eager_eot_threshold)
-        self._hearing = self._recognizer.attend(self._agent, ends, listener)
+        self._hearing = self._recognizer.attend(self._agent, self._rules.ends, listener)
         self._taker = TurnTaker(self.sid, self._holder, self._rules, self._state)
         self._tasks = [
             asyncio.create_task(self._publish(), name="publish"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from voxbus.common.agents import Agent, Dtmf
+from voxbus.stt.recognizer import TurnEnds
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Rules:
     @property
     def ending_silence_ms(self) -> int:
         return self.post_utterance_silence_ms if self.provider_ends_turns else self.silence_duration_ms
+
+    @property
+    def ends(self) -> TurnEnds:
+        return TurnEnds(self.eot_threshold, self.eager_eot_threshold)
 
 
 def rules_for(settings: Mapping[str, object], agent: Agent, *, provider_ends_turns: bool = False) -> Rules:
