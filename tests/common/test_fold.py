@@ -112,6 +112,58 @@ def script(agent: Agent) -> Script:
     return Script(agent)
 
 
+def _noticed(agent: Agent, *notice: str) -> Script:
+    """Inbound, with a greeting whose sentences belong to the notice as ``notice`` says."""
+    script = Script(agent)
+    for index, part in enumerate(notice):
+        text = f"Sentence {index}."
+        script.add(ev.Sentence(call=SID, turn=1, index=index, text=text, voice=Voice(), notice=part))  # type: ignore[arg-type]
+    return script
+
+
+def _heard(script: Script, index: int, *, complete: bool = True) -> CallState:
+    heard = ev.Heard(
+        call=SID,
+        stream_sid=STREAM,
+        turn=1,
+        sentence=index,
+        complete=complete,
+        played_ms=1,
+        text="S",
+        known_by="mark",
+    )
+    return fold(script.add(heard).log)
+
+
+def test_the_caller_is_notified_once_all_of_the_notice_was_heard(agent: Agent) -> None:
+    script = _noticed(agent, "part", "end", "")
+    assert not _heard(script, 0).notified
+    assert _heard(script, 1).notified
+    # And stays so, whatever becomes of that turn.
+    assert fold(script.says(2).log).notified
+
+
+def test_a_notice_that_was_cut_or_taken_for_granted_is_none(agent: Agent) -> None:
+    script = _noticed(agent, "part", "end")
+    _heard(script, 0, complete=False)
+    assert not _heard(script, 1).notified
+    assert not fold(_noticed(agent, "end").says(2).log).notified
+    assert not _heard(_noticed(agent, "part"), 0).notified
+
+
+def test_recordings_count_after_the_end_and_under_another_stream(agent: Agent) -> None:
+    script = Script(agent).add(ev.RecordingStarted(call=SID, stream_sid=STREAM, store="s", place="p"))
+    script.add(ev.Resumed(call=SID, stream_sid="MZ2"), ev.Ended(call=SID, reason="carrier"))
+    script.add(ev.RecordingEnded(call=SID, stream_sid=STREAM, store="s", place="p", length_ms=5))
+    script.add(ev.RecordingEnded(call=SID, stream_sid="MZ2", cause="ENOSPC"))
+    recordings = fold(script.log).recordings
+    assert list(recordings) == [STREAM, "MZ2"]
+    first = recordings[STREAM]
+    assert first.started is not None
+    assert first.ended is not None
+    assert (first.ended.length_ms, recordings["MZ2"].started) == (5, None)
+
+
 def test_a_conversation(script: Script) -> None:
     script.answers(1, "Hello.").hears(1, 0).says(2, "hi").answers(2, "One.", "Two.").hears(2, 0).hears(2, 1)
     state = script.state()

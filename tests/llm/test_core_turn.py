@@ -11,6 +11,7 @@ from voxbus.common.events import (
     Attached,
     Ended,
     Event,
+    Heard,
     Interrupted,
     ReplyEnded,
     Sentence,
@@ -31,12 +32,21 @@ AGENT = Agent(
 )
 
 
+RECORDING = AGENT.model_copy(
+    update={
+        "recording": True,
+        "lines": AGENT.lines.model_copy(update={"recording_notice": "We record. Hang up to object."}),
+        "machine_detection": "leave_message",
+    }
+)
+
+
 def started(direction: Any = "inbound", agent: Agent = AGENT) -> Started:
     return Started(call=CALL, stream_sid="MZ", session="s", direction=direction, agent=agent)
 
 
-def state(*events: Event, direction: str = "inbound") -> CallState:
-    log = [started(direction), Attached(call=CALL, worker="w", nonce="n"), *events]
+def state(*events: Event, direction: str = "inbound", agent: Agent = AGENT) -> CallState:
+    log = [started(direction, agent), Attached(call=CALL, worker="w", nonce="n"), *events]
     return fold(Stored(number, 100.0 + number, event) for number, event in enumerate(log, 1))
 
 
@@ -45,8 +55,30 @@ def said(turn: int, text: str = "hello", **fields: Any) -> Utterance:
     return Utterance(call=CALL, turn=turn, text=text, **usual | fields)
 
 
-def sentence(turn: int) -> Sentence:
-    return Sentence(call=CALL, turn=turn, index=0, text="Hm.", voice=Voice())
+def sentence(turn: int, **fields: Any) -> Sentence:
+    return Sentence(call=CALL, turn=turn, index=0, text="Hm.", voice=Voice(), **fields)
+
+
+def noticed(turn: int) -> tuple[Event, Event]:
+    """The notice, in one sentence, and that it was heard."""
+    heard = Heard(
+        call=CALL,
+        stream_sid="MZ",
+        turn=turn,
+        sentence=0,
+        complete=True,
+        played_ms=1,
+        text="Hm.",
+        known_by="mark",
+    )
+    return sentence(turn, notice="end"), heard
+
+
+def notice(job: Started | Utterance, *events: Event, direction: str = "inbound") -> str:
+    """What an agent that records says first in the turn of ``job``."""
+    decision = decide(job, state(*events, direction=direction, agent=RECORDING), 1.0)
+    assert not isinstance(decision, Skip)
+    return decision.notice
 
 
 def ended(turn: int) -> ReplyEnded:
@@ -162,3 +194,32 @@ def test_speech_without_words_shows_that_somebody_is_there() -> None:
         said(4, "", ended_by="no_words"),
     )
     assert answer(said(5, "", ended_by="no_input"), *before) == Say(5, 0, "Still there?")
+
+
+def test_an_agent_that_records_begins_with_the_notice() -> None:
+    words = RECORDING.lines.recording_notice
+    assert notice(started(agent=RECORDING)) == words
+    hello = said(1, "hello")
+    assert notice(hello, hello, direction="outbound") == words
+    silent = said(1, "", ended_by="no_input")
+    assert notice(silent, silent, direction="outbound") == words
+
+
+def test_the_notice_is_repeated_until_it_was_heard_and_not_after() -> None:
+    question = said(2)
+    assert notice(question, sentence(1, notice="end"), question) == RECORDING.lines.recording_notice
+    assert notice(question, *noticed(1), question) == ""
+    # Whoever takes over the turn of the notice comes to the same sentences.
+    assert notice(question, question, *noticed(2)) == RECORDING.lines.recording_notice
+
+
+def test_machines_and_calls_that_end_hear_no_notice() -> None:
+    machine = Status(call=CALL, sequence=9, answered_by="machine_end_beep")
+    through = said(1, "", ended_by="machine")
+    assert notice(through, machine, through, direction="outbound") == ""
+    over = said(2, "", ended_by="time_limit")
+    assert notice(over, over) == ""
+
+
+def test_an_agent_that_does_not_record_says_so_to_nobody() -> None:
+    assert decide(started(), state(), 0.0) == Say(1, 0, "Hello.", at_s=101.25, notice="")

@@ -41,6 +41,40 @@ async def test_the_greeting(call: Call, reminder: Agent, start_worker: StartWork
     assert first.time_s - call.state.started_s >= 0.25
 
 
+@pytest.fixture
+def recording(talker: Agent) -> Agent:
+    lines = talker.lines.model_copy(
+        update={"recording_notice": "This call is recorded. Hang up if you object."}
+    )
+    return talker.model_copy(update={"recording": True, "lines": lines})
+
+
+async def test_who_is_recorded_hears_so_first_and_cannot_talk_over_it(
+    call: Call, recording: Agent, start_worker: StartWorker
+) -> None:
+    await start_worker()
+    await call.start(recording)
+    await call.reply_to(1)
+    notice, greeting = spoken(recording.lines.recording_notice), spoken(recording.lines.greeting)
+    assert tuple(call.said(1)) == (*notice, *greeting)
+    told = [(sentence.notice, sentence.interruptible) for sentence in call.of(Sentence, 1)]
+    assert told == [("part", False), ("end", False), *[("", True)] * len(greeting)]
+
+
+async def test_a_model_is_not_asked_to_go_on_after_the_notice(
+    call: Call, recording: Agent, chat: ChatServer, start_worker: StartWorker
+) -> None:
+    chat.answers = [reply("On Thursday.")]
+    await start_worker(openai_base_url=chat.url)
+    await call.start(recording)
+    await call.reply_to(1)
+    await call.say("When is it?", 2)  # nobody has heard anything yet
+    ended = await call.reply_to(2)
+    assert call.said(2) == [*spoken(recording.lines.recording_notice), "On Thursday."]
+    assert (ended.reason, ended.sentences) == ("complete", 3)
+    assert chat.requests[0]["messages"][-1] == {"role": "user", "content": "When is it?"}
+
+
 async def test_an_outbound_callee_speaks_first(
     call: Call, reminder: Agent, start_worker: StartWorker
 ) -> None:

@@ -18,6 +18,10 @@ def problems(agent: Agent) -> Iterator[tuple[str, str]]:
         yield "lines.voicemail", "is missing; machine_detection: leave_message needs the message"
     if agent.lines.voicemail and agent.machine_detection != "leave_message":
         yield "lines.voicemail", "is never said; set machine_detection: leave_message"
+    if agent.recording and not agent.lines.recording_notice.strip():
+        yield "lines.recording_notice", "is missing; with recording: true callers must be told"
+    if agent.lines.recording_notice and not agent.recording:
+        yield "lines.recording_notice", "is said and nothing is recorded; set recording: true"
     yield from tool_problems(agent)
     grammar = jsgf.Grammar()
     if agent.grammar:

@@ -110,7 +110,10 @@ class Dialogue(Definition):
 
 
 class Lines(Definition):
-    """What the agent says when no model was asked. ``voicemail``: the message that it leaves on a machine."""
+    """What the agent says when no model was asked. ``voicemail``: the message that it leaves on a machine.
+
+    ``recording_notice``: the first thing that a person hears of an agent that records, to its end.
+    """
 
     greeting: str
     fallback: str = "I'm sorry, I lost my train of thought. Could you say that again?"
@@ -120,6 +123,7 @@ class Lines(Definition):
     no_input: tuple[str, ...] = ("Are you still there?", "I can't hear you. Are you there?")
     no_capacity: str = "I'm sorry, all our lines are busy. Please call again in a few minutes."
     voicemail: str = ""
+    recording_notice: str = ""
     fillers: tuple[str, ...] = ("One moment.",)
 
 
@@ -187,4 +191,8 @@ class Agent(Definition):
     machine_detection: Literal["off", "hang_up", "leave_message"] = Field(
         default="off",
         description="When a machine answers a call of ours: hang up, or leave `lines.voicemail`. `off`: nobody asks.",
+    )
+    recording: bool = Field(
+        default=False,
+        description="Record calls, from the moment when `lines.recording_notice` has been heard to its end.",
     )

@@ -178,7 +178,8 @@ class Sentence(Event):
 
     ``first_token_ms``: job received to first token. ``ready_ms``: job received to this sentence. ``fallback``: no
     model said it; ``cause`` is why (a ProviderError's cause). ``meanwhile``: a tool was under way, and this is what is
-    said so long. ``tools_ms``: how much of ``first_token_ms`` was spent in tools.
+    said so long. ``tools_ms``: how much of ``first_token_ms`` was spent in tools. ``notice``: it belongs to what
+    callers must be told before they are recorded; once its ``end`` was heard, they have been.
     """
 
     kind: ClassVar[str] = "sentence"
@@ -191,6 +192,7 @@ class Sentence(Event):
     fallback: bool = False
     cause: str = ""
     meanwhile: bool = False
+    notice: Literal["", "part", "end"] = ""
     first_token_ms: float = 0.0
     tools_ms: float = 0.0
     ready_ms: float = 0.0
@@ -401,6 +403,45 @@ class DoNotCallRequested(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordingStarted(Event):
+    """From here on both sides of the stream are written to the file ``place``, in the recordings that ``store`` names.
+
+    A stream that has this and no ``recording_ended`` was left by a gateway that died: its file ends a second earlier.
+    """
+
+    kind: ClassVar[str] = "recording_started"
+    stream_sid: str
+    store: str
+    place: str
+
+    def key(self) -> str:
+        return self.stream_sid
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingEnded(Event):
+    """The file is closed. ``length_ms`` and ``size_bytes`` (the whole file) are what is in it, ``sha256`` (hex) is that
+    of the whole file; empty where it could not be read again.
+
+    ``lost_ms``: of that length, silence in the place of what could not be written. ``cause``: why, or why there is
+    no file; empty = nothing is missing.
+    """
+
+    kind: ClassVar[str] = "recording_ended"
+    stream_sid: str
+    store: str = ""
+    place: str = ""
+    length_ms: int = 0
+    size_bytes: int = 0
+    sha256: str = ""
+    lost_ms: int = 0
+    cause: str = ""
+
+    def key(self) -> str:
+        return self.stream_sid
+
+
+@dataclass(frozen=True, kw_only=True)
 class Disconnected(Event):
     """The media socket closed without ``stop``; the call may come back as ``resumed``."""
 
@@ -441,7 +482,8 @@ KINDS: dict[str, type[Event]] = {
     for cls in (
         Started, Resumed, Attached, SpeechStarted, BargeIn, Utterance, UtteranceConfirmed, UtteranceWithdrawn,
         Sentence, ReplyEnded, ToolCalled, ToolReturned, Heard, Paused, Continued, Interrupted, Dtmf, Status,
-        HangupRequested, TransferRequested, DoNotCallRequested, Disconnected, Ended, ReportDelivered, ReportLost,
+        HangupRequested, TransferRequested, DoNotCallRequested, RecordingStarted, RecordingEnded, Disconnected,
+        Ended, ReportDelivered, ReportLost,
     )
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ The rules, one test each in tests/common/test_fold.py:
    utterance are void. So is the end of such a reply. What its tools did is not: it is done.
 5. When the next final utterance arrives, sentences without a verdict count as heard (assumed).
 6. A caller who speaks again cancels a hangup or transfer that was requested before.
-7. After ``ended`` only ``status`` and ``report_*`` count.
+7. After ``ended`` only ``status``, ``recording_*`` and ``report_*`` count.
 8. Once a machine has answered, and the agent has ``machine_detection``, only the utterance that says so (``ended_by``
    machine) counts, with its reply. A hangup or transfer from before is cancelled.
 """
@@ -21,20 +21,21 @@ from dataclasses import dataclass, field
 
 from voxbus.common import events as ev
 from voxbus.common.events import Event, Stored
-from voxbus.common.turns import SentenceState, TurnState
+from voxbus.common.turns import RecordingState, SentenceState, TurnState
 
 #: Events that carry the ``holder`` they were published under.
 _BY_HOLDER = (ev.SpeechStarted, ev.BargeIn, ev.Utterance, ev.UtteranceConfirmed, ev.UtteranceWithdrawn)
 #: Events that carry the ``stream_sid`` they belong to.
 _BY_STREAM = (ev.Heard, ev.Paused, ev.Continued, ev.Interrupted, ev.Dtmf, ev.Disconnected)
-_AFTER_END = (ev.Status, ev.ReportDelivered, ev.ReportLost)
+_AFTER_END = (ev.Status, ev.RecordingStarted, ev.RecordingEnded, ev.ReportDelivered, ev.ReportLost)
 
 
 @dataclass
 class CallState:
     """``answered_by``: what answering-machine detection found, in the carrier's words; empty = nothing yet.
-    ``resumed_before_hangup``: what ``resumed`` was when the hangup was requested. ``void`` counts the events that the
-    rules left out.
+    ``resumed_before_hangup``: what ``resumed`` was when the hangup was requested. ``notified``: the caller has heard to
+    its end that the call is recorded. ``recordings``: by stream, in order. ``void`` counts the events that the rules
+    left out.
     """
 
     started: ev.Started | None = None
@@ -53,6 +54,8 @@ class CallState:
     digits: list[ev.Dtmf] = field(default_factory=list)
     statuses: list[ev.Status] = field(default_factory=list)
     answered_by: str = ""
+    notified: bool = False
+    recordings: dict[str, RecordingState] = field(default_factory=dict)
     ended: ev.Ended | None = None
     ended_s: float = 0.0
     reported: ev.ReportDelivered | ev.ReportLost | None = None
@@ -162,6 +165,8 @@ class CallState:
                 self.transfer = event
             case ev.Disconnected():
                 self.disconnected = event
+            case ev.RecordingStarted() | ev.RecordingEnded():
+                self.recordings.setdefault(event.stream_sid, RecordingState()).take(stored)
             case ev.Ended():
                 self.ended, self.ended_s = event, stored.time_s
             case ev.ReportDelivered() | ev.ReportLost():
@@ -254,6 +259,8 @@ class CallState:
         sentence.verdict = "heard" if event.complete else ("cut" if event.text else "unheard")
         sentence.heard_text = sentence.event.text if event.complete else event.text
         sentence.heard = event
+        if sentence.event.notice == "end":
+            self.notified |= self.turns[event.turn].notified
         return True
 
     def _take_interrupted(self, event: ev.Interrupted) -> bool:

@@ -27,6 +27,8 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "hangup_requested": ("llm",),
     "transfer_requested": ("llm",),
     "do_not_call_requested": ("llm",),
+    "recording_started": ("gateway",),
+    "recording_ended": ("gateway",),
     "disconnected": ("gateway",),
     "ended": ("gateway", "stt"),
     "report_delivered": ("reporter",),

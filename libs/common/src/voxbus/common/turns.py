@@ -1,4 +1,7 @@
-"""What is known of one turn of a call: who said what, and what of it was heard. ``voxbus.common.fold`` fills it."""
+"""What is known of one turn of a call: who said what, and what of it was heard. And of one recording.
+
+``voxbus.common.fold`` fills it.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,23 @@ class ToolUse:
 
 
 @dataclass
+class RecordingState:
+    """One stream's recording. ``started_s``: when its file was there; 0 = it never was."""
+
+    started: ev.RecordingStarted | None = None
+    started_s: float = 0.0
+    ended: ev.RecordingEnded | None = None
+    ended_s: float = 0.0
+
+    def take(self, stored: ev.Stored) -> None:
+        match stored.event:
+            case ev.RecordingStarted() as event:
+                self.started, self.started_s = event, stored.time_s
+            case ev.RecordingEnded() as event:
+                self.ended, self.ended_s = event, stored.time_s
+
+
+@dataclass
 class TurnState:
     """One turn, in its latest attempt. ``time_s``: when its utterance, else its first sentence, was stored.
 
@@ -63,6 +83,18 @@ class TurnState:
         """What of the reply the caller heard."""
         parts = (s.heard_text for _, s in sorted(self.sentences.items()))
         return " ".join(part for part in parts if part)
+
+    @property
+    def notice(self) -> list[SentenceState]:
+        """The sentences that say that the call is recorded."""
+        return [sentence for sentence in self.sentences.values() if sentence.event.notice]
+
+    @property
+    def notified(self) -> bool:
+        """The caller has heard all of that."""
+        notice = self.notice
+        ends = any(sentence.event.notice == "end" for sentence in notice)
+        return ends and all(s.heard is not None and s.heard.complete for s in notice)
 
     @property
     def for_machine(self) -> bool:

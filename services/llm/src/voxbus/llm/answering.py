@@ -44,6 +44,7 @@ class Answering:
         work = Work(job, ask, state, live, writer, steps_of(turn.tools()))
         if writer.published or work.steps:
             metrics.TAKEN_OVER.inc()
+        await writer.give_notice()
         await self._hands.settle(work)
         made = By()
         while True:

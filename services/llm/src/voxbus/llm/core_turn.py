@@ -15,12 +15,15 @@ nobody spoke, for the first and second time     the agent's no_input lines
 nobody spoke, again                             goodbye, hang up
 speech without words                            the agent's no_words lines
 words                                           a provider is asked
+
+An agent that records begins with the notice that it does, before the greeting or whatever it says first to a person,
+and again until it was heard to its end. What machines, call screeners and calls that end are told has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from voxbus.common.agents import Agent
@@ -45,22 +48,30 @@ class Skip:
 
 @dataclass(frozen=True)
 class Say:
-    """A line of the agent's own. ``hangup``: the reason for hanging up once it was heard. ``at_s``: not before."""
+    """A line of the agent's own. ``hangup``: the reason for hanging up once it was heard. ``at_s``: not before.
+
+    ``notice``: to be said before it.
+    """
 
     turn: int
     attempt: int
     line: str
     hangup: str = ""
     at_s: float = 0.0
+    notice: str = ""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A provider answers. ``final``: False while the utterance is a guess: nothing may be done that has effects."""
+    """A provider answers. ``final``: False while the utterance is a guess: nothing may be done that has effects.
+
+    ``notice``: to be said before.
+    """
 
     turn: int
     attempt: int
     final: bool
+    notice: str = ""
 
 
 Decision = Skip | Say | Ask
@@ -86,7 +97,8 @@ def _greet(job: Started, state: CallState, agent: Agent) -> Decision:
     greeted = state.turns.get(1)
     if greeted is not None and greeted.reply_ended is not None:
         return Skip("answered")
-    return Say(1, 0, agent.lines.greeting, at_s=state.started_s + GREETING_DELAY_S)
+    at_s = state.started_s + GREETING_DELAY_S
+    return Say(1, 0, agent.lines.greeting, at_s=at_s, notice=_notice(state, 1))
 
 
 def _answer(job: Utterance, state: CallState, agent: Agent) -> Decision:
@@ -100,6 +112,7 @@ def _answer(job: Utterance, state: CallState, agent: Agent) -> Decision:
     if turn.reply_ended is not None:
         return Skip("answered")
     say = Say(job.turn, job.attempt, "")
+    to_person = replace(say, notice=_notice(state, job.turn))
     if job.ended_by == "time_limit":
         return _with(say, agent.lines.goodbye, "time_limit")
     if job.ended_by == "machine":
@@ -107,23 +120,31 @@ def _answer(job: Utterance, state: CallState, agent: Agent) -> Decision:
         return _with(say, agent.lines.voicemail if leaves else "", "machine")
     match opening(state).get(job.turn):
         case "greet":
-            return _with(say, agent.lines.greeting)
+            return _with(to_person, agent.lines.greeting)
         case "answer":
             return _with(say, introduction(agent, job.text))
         case "wait":
             return say
     if job.text:
-        return Ask(job.turn, job.attempt, final=turn.confirmed)
+        return Ask(job.turn, job.attempt, final=turn.confirmed, notice=to_person.notice)
     if job.ended_by != "no_input":
-        return _with(say, _nth(agent.lines.no_words, silences(state, job.turn, "no_words"), agent))
+        return _with(to_person, _nth(agent.lines.no_words, silences(state, job.turn, "no_words"), agent))
     asked = silences(state, job.turn, "no_input")
     if asked >= REPROMPTS:
         return _with(say, agent.lines.goodbye, "no_input")
-    return _with(say, _nth(agent.lines.no_input, asked, agent))
+    return _with(to_person, _nth(agent.lines.no_input, asked, agent))
+
+
+def _notice(state: CallState, turn: int) -> str:
+    """What must be said first in this turn. A worker that takes the turn over comes to the same."""
+    assert state.started is not None
+    agent, current = state.started.agent, state.turns.get(turn)
+    begun_with_it = current is not None and bool(current.notice)
+    return agent.lines.recording_notice if agent.recording and (begun_with_it or not state.notified) else ""
 
 
 def _with(say: Say, line: str, hangup: str = "") -> Say:
-    return Say(say.turn, say.attempt, line, hangup)
+    return replace(say, line=line, hangup=hangup)
 
 
 def _nth(lines: Sequence[str], n: int, agent: Agent) -> str:

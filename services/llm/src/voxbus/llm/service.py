@@ -140,8 +140,11 @@ class LlmService:
         sentences = turn.sentences if turn is not None else {}
         published = [sentences[index].event.text for index in range(len(sentences)) if index in sentences]
         meanwhile = frozenset(index for index, said in sentences.items() if said.event.meanwhile)
-        voice = state.started.agent.voice
-        return ReplyWriter(self._bus, live, event.trace, voice, published, meanwhile, received_s)
+        agent = state.started.agent
+        notice = spoken(decision.notice, agent.language)
+        return ReplyWriter(
+            self._bus, live, event.trace, agent.voice, published, meanwhile, received_s, notice
+        )
 
     async def _act(
         self, job: Job, decision: Decision, state: CallState, live: LiveTurn, writer: ReplyWriter
@@ -164,7 +167,8 @@ class LlmService:
         if delay_s > 0:
             job.progress(for_s=delay_s + 1.0)
             await asyncio.sleep(delay_s)
-        said = len(writer.published)
+        await writer.give_notice()
+        said = len(writer.own)
         for text in spoken(say.line, state.started.agent.language)[said:]:
             job.progress()
             await writer.say(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -56,6 +56,9 @@ class ReplyWriter:
     """``published``: the sentences of the reply that are in the log already; ``meanwhile``: which of them were said
     while a tool was under way. ``received_s`` is monotonic.
 
+    ``notice``: the sentences that the reply begins with, which the caller must hear to their end. They answer nothing,
+    as what is said meanwhile does not.
+
     All but ``end`` and ``returned`` raise Stopped when the call has gone on without this reply.
     """
 
@@ -68,6 +71,7 @@ class ReplyWriter:
         published: list[str],
         meanwhile: frozenset[int],
         received_s: float,
+        notice: Sequence[str] = (),
     ) -> None:
         self._bus = bus
         self._live = live
@@ -79,8 +83,14 @@ class ReplyWriter:
         self._received_s = received_s
         self._first_token_ms = 0.0
         self._tools_ms = 0.0
+        self._notice = notice
         self.published = published
-        self.meanwhile = meanwhile
+        self.meanwhile = meanwhile | frozenset(range(len(notice)))
+
+    @property
+    def own(self) -> list[str]:
+        """``published`` without the notice."""
+        return self.published[len(self._notice) :]
 
     def elapsed_ms(self) -> float:
         """Since the job was received."""
@@ -90,6 +100,11 @@ class ReplyWriter:
         if not self._first_token_ms:
             self._first_token_ms = self.elapsed_ms()
             metrics.FIRST_TOKEN_MS.observe(self._first_token_ms)
+
+    async def give_notice(self) -> None:
+        """First, and as far as it is not in the log."""
+        for text in self._notice[len(self.published) :]:
+            await self.say(text)
 
     def spent_in_tools(self, ms: float) -> None:
         """Before the first token of the reply it is not the model's time."""
@@ -101,9 +116,11 @@ class ReplyWriter:
     ) -> None:
         """Raises Overtaken when the log holds another sentence at this place, or the end of the reply."""
         ready_ms = self.elapsed_ms()
+        left = len(self._notice) - len(self.published)
         sentence = Sentence(
             **self._of, index=len(self.published), text=text, voice=self._voice, fallback=fallback, cause=cause,
             meanwhile=meanwhile, first_token_ms=self._first_token_ms, tools_ms=self._tools_ms, ready_ms=ready_ms,
+            interruptible=left <= 0, notice="" if left <= 0 else "end" if left == 1 else "part",
         )  # fmt: skip
         try:
             await self._bus.append(sentence, only_if=self._unended)

@@ -12,7 +12,7 @@ from voxbus.common.speech import spoken
 def sentences_to_render(agent: Agent) -> tuple[str, ...]:
     """The sentences of the agent's lines, as LLM workers and gateways ask for them, in the order of need.
 
-    That is the greeting first, then what the gateway plays when others fail.
+    That is what a call begins with first, then what the gateway plays when others fail.
     """
     said = (sentence for line in _fixed_lines(agent) for sentence in spoken(line, agent.language))
     return tuple(dict.fromkeys(said))
@@ -21,6 +21,7 @@ def sentences_to_render(agent: Agent) -> tuple[str, ...]:
 def _fixed_lines(agent: Agent) -> Iterator[str]:
     lines = agent.lines
     for line in (
+        lines.recording_notice,
         lines.greeting,
         lines.fallback,
         *lines.fillers,

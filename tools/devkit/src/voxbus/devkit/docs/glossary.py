@@ -48,6 +48,8 @@ GLOSSARY: Final[dict[str, str]] = {
     "status": "The carrier's word for it.",
     "duration_s": "How long the call lasted, as the carrier says.",
     "sip_code": "The SIP response code, where there is one.",
+    "store": "The recordings of which gateways: those that share a `RECORDINGS_DIR` share its name.",
+    "place": "The file's path in that directory.",
     "reason": "Why.",
     "detail": "More about the reason, for people who look into it.",
     "code": "The WebSocket close code.",
