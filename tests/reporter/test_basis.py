@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from voxbus.common.events import Direction, ReportDelivered, Status
-from voxbus.reporter.core_basis import VERDICT_S, basis, wait_s
+from voxbus.reporter.core_basis import PATIENCE_S, basis, wait_s
 
 if TYPE_CHECKING:
     from tests.conftest import Script
@@ -25,7 +25,7 @@ def machine(script: Script) -> Status:
 
 
 def test_a_verdict_is_waited_for(over: Script) -> None:
-    assert wait_s(over.log, over.START_S + 5.5) == pytest.approx(VERDICT_S - 0.5)
+    assert wait_s(over.log, over.START_S + 5.5) == pytest.approx(PATIENCE_S - 0.5)
     assert wait_s(over.log, over.START_S + 60) == 0
     over.at(6).add(machine(over))
     assert wait_s(over.log, over.START_S + 6) == 0

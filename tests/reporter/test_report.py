@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voxbus.common import events as ev
-from voxbus.common.agents import Voice
+from voxbus.common.agents import Agent, Voice
 from voxbus.common.report import AgentLine, CallerLine, CallReport, schema
+from voxbus.reporter.core_basis import PATIENCE_S, basis, wait_s
 from voxbus.reporter.core_report import build
 
 if TYPE_CHECKING:
@@ -256,3 +257,63 @@ def test_voices_are_counted_each(script: Script) -> None:
         script.add(ev.Sentence(call=script.sid, turn=1, index=index, text="12345", voice=Voice(name=name)))
     usage = build(script.ends().log).usage
     assert [(voice.voice, voice.characters) for voice in usage.tts] == [("a", 10), ("b", 5)]
+
+
+RECORDED = {"store": "s1", "place": "CA/MZ1.wav"}
+
+
+@pytest.fixture
+def recorded(script: Script, agent: Agent) -> Script:
+    """A call of an agent that records, over after 9 s. The recording began 2 s into it."""
+    script.agent = agent.model_copy(update={"recording": True})
+    script.start().at(2).add(ev.RecordingStarted(call=script.sid, stream_sid="MZ1", **RECORDED))
+    return script.at(9).ends()
+
+
+def closed(script: Script, at_s: float, **fields: object) -> Script:
+    known: dict[str, Any] = {
+        "length_ms": 7000,
+        "size_bytes": 112_058,
+        "sha256": "ab" * 32,
+        **RECORDED,
+    } | fields
+    return script.at(at_s).add(ev.RecordingEnded(call=script.sid, stream_sid="MZ1", **known))
+
+
+def test_a_call_that_nobody_records_has_no_recording(conversation: Script) -> None:
+    assert build(conversation.log).recording is None
+
+
+def test_the_recording_is_in_the_report_with_its_place_length_and_checksum(recorded: Script) -> None:
+    assert 0 < wait_s(recorded.log, recorded.START_S + 9.1) < 1
+    assert wait_s(recorded.log, recorded.START_S + 9 + PATIENCE_S) == 0
+    report = build(basis(closed(recorded, 9.4).log))
+    assert wait_s(recorded.log, recorded.START_S + 9.5) == 0
+    assert report.recording is not None
+    assert report.recording.state == "complete"
+    (part,) = report.recording.parts
+    assert (part.place, part.started_ms, part.length_ms) == (RECORDED["place"], 2000, 7000)
+    assert (part.size_bytes, part.sha256, part.cause) == (112_058, "ab" * 32, "")
+
+
+def test_a_file_that_is_not_closed_is_named_without_a_checksum(recorded: Script) -> None:
+    before = build(basis(recorded.log))
+    assert before.recording is not None
+    assert (before.recording.state, before.recording.parts[0].cause) == ("incomplete", "not closed")
+    assert before.recording.parts[0].sha256 == ""
+    # What came too late for the first attempt is in no later one either: they are the same bytes.
+    late = closed(recorded, 9 + PATIENCE_S + 1)
+    assert build(basis(late.log)).to_json() == before.to_json()
+
+
+def test_what_was_lost_makes_it_incomplete(recorded: Script) -> None:
+    report = build(basis(closed(recorded, 9.4, lost_ms=1000, cause="ENOSPC").log))
+    assert report.recording is not None
+    assert (report.recording.state, report.recording.parts[0].lost_ms) == ("incomplete", 1000)
+
+
+def test_a_call_that_ended_before_its_notice_was_heard(script: Script, agent: Agent) -> None:
+    script.agent = agent.model_copy(update={"recording": True})
+    report = build(script.start().at(1).ends().log)
+    assert report.recording is not None
+    assert (report.recording.state, report.recording.parts) == ("none", ())

@@ -13,10 +13,17 @@ import pytest
 
 from voxbus.common import signing, subjects
 from voxbus.common.bus import Bus, BusConfig
-from voxbus.common.events import ReportDelivered, ReportLost, Started, Status
+from voxbus.common.events import (
+    RecordingEnded,
+    RecordingStarted,
+    ReportDelivered,
+    ReportLost,
+    Started,
+    Status,
+)
 from voxbus.common.fold import fold
 from voxbus.common.report import CallReport
-from voxbus.reporter import core_delivery, ledger
+from voxbus.reporter import core_basis, core_delivery, ledger
 from voxbus.reporter.courier import Courier
 from voxbus.reporter.replay import NothingToReport, replay
 from voxbus.reporter.service import Reporter
@@ -95,6 +102,39 @@ async def test_a_report_arrives_signed(
     signing.verify((b"new",), timestamp, signature, request.body, time.time())
     report = CallReport.model_validate_json(request.body)
     assert [line.text for line in report.transcript] == ["hello", "Hi."]
+
+
+async def test_the_report_waits_for_the_end_of_the_recording(
+    bus: Bus, reporter: MakeReporter, backend: Backend, script: Script
+) -> None:
+    """The gateway closes the file when it knows that the call is over."""
+    script.agent = script.agent.model_copy(update={"recording": True})
+    script.start().add(RecordingStarted(call=script.sid, stream_sid="MZ1", store="s", place="p"))
+    await reporter()
+    await publish(bus, script.ends())
+    closed = RecordingEnded(
+        call=script.sid, stream_sid="MZ1", store="s", place="p", length_ms=20, size_bytes=378, sha256="ab"
+    )
+    await bus.append(closed)
+    await until_reported(bus, script.sid)
+    (request,) = backend.requests
+    recording = CallReport.model_validate_json(request.body).recording
+    assert recording is not None
+    assert (recording.state, recording.parts[0].sha256) == ("complete", "ab")
+
+
+async def test_a_recording_that_nobody_closes_is_not_waited_for_long(
+    bus: Bus, reporter: MakeReporter, backend: Backend, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_basis, "PATIENCE_S", 0.3)
+    script.start().add(RecordingStarted(call=script.sid, stream_sid="MZ1", store="s", place="p"))
+    await reporter()
+    await publish(bus, script.ends())
+    await until_reported(bus, script.sid)
+    (request,) = backend.requests
+    recording = CallReport.model_validate_json(request.body).recording
+    assert recording is not None
+    assert (recording.state, recording.parts[0].place) == ("incomplete", "p")
 
 
 async def test_the_log_is_archived_with_the_verdict(bus: Bus, reporter: MakeReporter, script: Script) -> None:

@@ -122,6 +122,30 @@ class Usage(Part):
     call_ms: int
 
 
+class RecordingPart(Part):
+    """One file. A call that came back on another stream has one for each."""
+
+    store: str = Field(
+        description="Which recordings: the text of the file `.store` in a gateway's RECORDINGS_DIR."
+    )
+    place: str = Field(description="The file's path there; empty = there is none.")
+    started_ms: int | None = Field(description="Its first sample, in ms since `startedAt`.")
+    length_ms: int | None = Field(description="null: whoever wrote it died; what was written can be read.")
+    size_bytes: int | None
+    sha256: str = Field(description="Of the whole file, as sha256sum prints it; empty = not known.")
+    lost_ms: int = Field(description="Of its length, silence in the place of what could not be written.")
+    cause: str = Field(description="Why something is missing; empty = nothing is.")
+
+
+class Recording(Part):
+    """A mu-law WAV file at 8 kHz: left the caller, right what they heard of the agent."""
+
+    state: Literal["complete", "incomplete", "none"] = Field(
+        description="incomplete: see the parts. none: the call ended before its notice was heard."
+    )
+    parts: tuple[RecordingPart, ...]
+
+
 class CallReport(Part):
     version: Literal[1] = VERSION
     call_sid: str = Field(pattern=r"^CA[0-9a-fA-F]{32}$")
@@ -145,6 +169,7 @@ class CallReport(Part):
     dropped_frames: int
     fallbacks: tuple[Fallback, ...]
     usage: Usage
+    recording: Recording | None = Field(default=None, description="null: the agent does not record.")
 
     def to_json(self) -> bytes:
         """The same bytes for the same report: what is signed and sent."""

@@ -26,6 +26,7 @@ from voxbus.common.report import (
     VoiceUsage,
 )
 from voxbus.common.turns import SentenceState, TurnState
+from voxbus.reporter.core_recording import recording
 
 
 def build(log: Sequence[Stored]) -> CallReport:
@@ -58,6 +59,7 @@ def build(log: Sequence[Stored]) -> CallReport:
         dropped_frames=sum(turn.dropped_frames for turn in turns),
         fallbacks=_fallbacks(state),
         usage=_usage((stored.event for stored in log), duration_ms),
+        recording=recording(state, clock.since_start_ms),
     )
 
 
