@@ -230,10 +230,11 @@ class Workers:
         )
 
     async def say(
-        self, text: str, audio: bytes, *, turn: int = 1, index: int = 0, ended: bool = True
+        self, text: str, audio: bytes, *, turn: int = 1, index: int = 0, ended: bool = True, **more: Any
     ) -> None:
         """One sentence, as one message."""
-        await self.bus.append(ev.Sentence(call=self.sid, turn=turn, index=index, text=text, voice=Voice()))
+        sentence = ev.Sentence(call=self.sid, turn=turn, index=index, text=text, voice=Voice(), **more)
+        await self.bus.append(sentence)
         if ended:
             await self.bus.append(
                 ev.ReplyEnded(call=self.sid, turn=turn, sentences=index + 1, reason="complete")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar, runtime_checkable
 
 from voxbus.common import logs, telemetry
-from voxbus.common.bus import Bus, bus_config, ensure
+from voxbus.common.bus import Bus, Placement, bus_config, ensure
 from voxbus.common.errors import BusUnavailable, SettingsError, SubjectRefused, VoxbusError
 from voxbus.common.settings import ServiceSettings, load
 
@@ -191,7 +191,7 @@ class _Process(Generic[S]):
                         await bus.check()
                     else:
                         # Nobody has a right that others have not: the first one up makes what is missing.
-                        await ensure(bus)
+                        await ensure(bus, Placement(archive_days=settings.archive_keep_days))
                 except BusUnavailable as error:
                     log.warning(
                         "the bus is not set up yet; did `python -m voxbus.common.bus` run?", error=error

@@ -53,6 +53,13 @@ class ServiceSettings(BaseSettings):
         default=None, description="Our own certificate, for a NATS server that asks for one."
     )
     nats_tls_key_file: FilePath | None = Field(default=None, description="The key of `NATS_TLS_CERT_FILE`.")
+    archive_keep_days: float = Field(
+        default=30.0,
+        ge=1,
+        le=3650,
+        description="The logs of calls that are over, with what was said, stay so long in NATS. The same everywhere: "
+        "whoever makes the streams sets it.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="Log lines below this level are not written.",

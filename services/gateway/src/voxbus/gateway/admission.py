@@ -27,6 +27,7 @@ from voxbus.gateway.core_media import StartBody
 from voxbus.gateway.errors import Refused, TooLate
 from voxbus.gateway.outlet import Outlet
 from voxbus.gateway.publisher import Publisher
+from voxbus.gateway.recording import Recordings
 from voxbus.gateway.tokens import Leg
 
 A = TypeVar("A")
@@ -45,6 +46,7 @@ class Asking:
     left: Callable[[Leaving], None]
     log: Log
     limits: Limits
+    recordings: Recordings
 
 
 class Admitted:
@@ -80,6 +82,7 @@ class Admitted:
             self.publisher,
             state,
             caller,
+            asking.recordings,
             sid=sid,
             stream_sid=asking.start.stream_sid,
             now_ms=asking.now_ms,

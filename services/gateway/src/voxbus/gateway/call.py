@@ -31,6 +31,7 @@ from voxbus.gateway.core_playout import Clear, Filled, Frames, Mark, Player, Pub
 from voxbus.gateway.core_ring import ReplayRing
 from voxbus.gateway.outlet import Outlet
 from voxbus.gateway.publisher import Publisher
+from voxbus.gateway.recording import Recorder, Recordings
 
 #: How often a call looks whether to leave, besides with every event of its log.
 CHECK_MS: Final = 100.0
@@ -58,6 +59,7 @@ class Call:
         publisher: Publisher,
         state: CallState,
         caller: CallerAudio,
+        recordings: Recordings,
         *,
         sid: str,
         stream_sid: str,
@@ -89,12 +91,17 @@ class Call:
         self._apology: float | None = None  # since when we say that nobody can take the call
         self._lacking: Lacking = "stt"
         self._keys = 0
+        self.recorder = Recorder(recordings, sid, stream_sid, self._publish, now_ms)
+        self.recorder.follow(state)
 
     # From the socket
 
     def on_media(self, payload: bytes, timestamp_ms: int) -> None:
         now = self._now_ms()
+        recorder = self.recorder
         for sequence, media_ms, audio in self._caller.feed(payload, timestamp_ms, now):
+            if recorder.on:
+                recorder.caller(media_ms, audio, now)
             turn, sentence = self.player.audible(now)
             message = pack((sequence, media_ms, turn, sentence, audio))
             self.ring.add(sequence, media_ms, message)
@@ -155,6 +162,7 @@ class Call:
                     self.ring.turn_ended(turn.utterance.end_media_ms)
             case _:
                 pass
+        self.recorder.follow(self.state)
         self._closing.on_event(event, now)
         self.player.on_event(event, now)
         self._do()
@@ -188,6 +196,7 @@ class Call:
             self._do()
         if now_ms >= self._check_at_ms:
             self._check_at_ms = now_ms + CHECK_MS
+            self.recorder.tick(now_ms)
             self._check(now_ms)
 
     def tick_failed(self) -> None:
@@ -254,16 +263,19 @@ class Call:
         effects = self.player.effects
         if not effects:
             return
-        outlet, writer = self._outlet, self._writer
+        outlet, writer, recorder = self._outlet, self._writer, self.recorder
         for effect in effects:
             match effect:
                 case Frames(audio):
                     for at in range(0, len(audio), FRAME_BYTES):
                         outlet.queue(writer.media(audio[at : at + FRAME_BYTES]))
+                    if recorder.on:
+                        recorder.sent(audio)
                 case Mark(name):
                     outlet.queue(writer.mark(name))
                 case Clear():
                     outlet.queue(writer.clear)
+                    recorder.cleared()
                 case Publish(event):
                     self._publish(event)
                 case Filled(kind):
@@ -275,18 +287,7 @@ class Call:
         outlet.flush()
 
     def _publish(self, event: Event) -> None:
-        match event:
-            case ev.Heard():
-                if event.underrun_ms > 0:
-                    metrics.UNDERRUNS.inc()
-                if event.response_ms > 0:
-                    metrics.RESPONSE.observe(event.response_ms)
-            case ev.Interrupted():
-                metrics.INTERRUPTIONS.inc()
-            case ev.Paused():
-                metrics.REACTION.observe(event.reaction_ms)
-            case _:
-                pass
+        metrics.observe(event)
         trace = self.state.started.trace if self.state.started is not None else ""
         self._publisher.put(replace(event, trace=trace))
 

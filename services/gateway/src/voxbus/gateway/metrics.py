@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from voxbus.common import events as ev
 from voxbus.common.telemetry import counter, gauge, histogram_ms
 
 CALLS = gauge("gateway_calls", "Calls on a media stream now.")
@@ -33,3 +34,24 @@ INTERRUPTIONS = counter("gateway_interruptions", "Replies that the caller cut.")
 REACTION = histogram_ms("gateway_barge_in_reaction", "First caller frame over the agent to clear sent.")
 RESPONSE = histogram_ms("gateway_response", "The caller's last speech to the first agent frame sent.")
 SETUP = histogram_ms("gateway_stream_setup", "Start of the stream to the call's event in its log.")
+RECORDINGS = counter(
+    "gateway_recordings", "Recordings that ended, by whether all of them was written.", "result"
+)
+RECORDING_LOST = counter("gateway_recording_lost_ms", "Milliseconds of recordings that could not be written.")
+RECORDING_WAITING = gauge("gateway_recording_waiting_bytes", "What waits to be written to recordings.")
+
+
+def observe(event: ev.Event) -> None:
+    """What an event of ours says about how well we do."""
+    match event:
+        case ev.Heard():
+            if event.underrun_ms > 0:
+                UNDERRUNS.inc()
+            if event.response_ms > 0:
+                RESPONSE.observe(event.response_ms)
+        case ev.Interrupted():
+            INTERRUPTIONS.inc()
+        case ev.Paused():
+            REACTION.observe(event.reaction_ms)
+        case _:
+            pass

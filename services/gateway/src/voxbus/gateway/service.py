@@ -19,6 +19,7 @@ from voxbus.gateway.media_socket import for_board
 from voxbus.gateway.phone.desk import Desk
 from voxbus.gateway.phone.feed import Feeds
 from voxbus.gateway.phone.routes import add_phone
+from voxbus.gateway.recording import Recordings
 from voxbus.gateway.settings import GatewaySettings
 from voxbus.gateway.switchboard import Switchboard
 from voxbus.gateway.ticker import Ticker
@@ -40,6 +41,7 @@ class Gateway:
         self._settings = settings
         self._bus = bus
         self._catalog = Catalog.load(settings.agents_dir, settings.persona)
+        self._recordings = Recordings(settings.recordings_dir, settings.recordings_keep_days)
         self._server: WebServer | None = None
         self._board: Switchboard | None = None
         self._feeds: Feeds | None = None
@@ -56,8 +58,8 @@ class Gateway:
         trusted = networks(settings.trusted_proxies)
         doorman = Doorman(Allowance(settings.address_requests, settings.address_connections), trusted)
         board = self._board = Switchboard(
-            self._bus, self._catalog, gate, clips, Ticker(), doorman, patience, settings.max_streams,
-            settings.slow_client_seconds,
+            self._bus, self._catalog, gate, clips, Ticker(), self._recordings, doorman, patience,
+            settings.max_streams, settings.slow_client_seconds,
         )  # fmt: skip
         webhooks = Webhooks(self._bus, self._catalog)
         feeds = self._feeds = Feeds(self._bus)
@@ -76,6 +78,7 @@ class Gateway:
             lambda code: metrics.BAD_REQUESTS.labels(code).inc(),
             ws=for_board(board),
         )
+        self._recordings.start()
         await server.start(settings.gateway_host, settings.gateway_port, "GATEWAY")
         self.port = server.port
         await self._bus.answer(subjects.GATEWAYS, lambda _: None if board.not_ready() else b"ready")
@@ -97,6 +100,7 @@ class Gateway:
             self._server.refuse()
         if await self._board.hand_over(self._settings.drain_seconds * 0.6):
             await asyncio.sleep(min(LINGER_S, self._settings.drain_seconds * 0.1))
+        await self._recordings.stop()
         if self._feeds is not None:
             self._feeds.stop()
         if self._server is not None:

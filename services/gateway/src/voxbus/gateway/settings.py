@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from voxbus.common import web
 from voxbus.gateway.urls import networks, origin_of
@@ -56,6 +56,17 @@ class GatewaySettings(web.WebSettings):
     agents_dir: Path = Field(
         default=Path("agents"), description="The folder of agent definitions (`*.yaml`)."
     )
+    recordings_dir: Path = Field(
+        default=Path("var/recordings"),
+        description="Where calls are recorded of agents with `recording: true`. Nothing is made there before that.",
+    )
+    recordings_keep_days: float = Field(
+        default=30.0,
+        gt=0,
+        le=3650,
+        description="Recordings are removed after so long; not later than `ARCHIVE_KEEP_DAYS`, because without the log "
+        "of the call nobody knows whose they are.",
+    )
     persona: str = Field(
         default="appointment_reminder",
         description="The agent of calls whose context and URL name none.",
@@ -104,6 +115,12 @@ class GatewaySettings(web.WebSettings):
         description="A caller who was not answered for so long hears that nobody can take the call. Must be longer "
         "than `LLM_FIRST_TOKEN_MS`.",
     )
+
+    @model_validator(mode="after")
+    def _recordings_have_owners(self) -> Self:
+        if self.recordings_keep_days > self.archive_keep_days:
+            raise ValueError("RECORDINGS_KEEP_DAYS must not be longer than ARCHIVE_KEEP_DAYS")
+        return self
 
     @field_validator("public_url")
     @classmethod

@@ -105,8 +105,9 @@ class Stream:
         board = self._board
         began_ms = board.ticker.now_ms()
         asking = Asking(
-            start, self._entry.minted, self._outlet, board.ticker.now_ms, self._left, self._log, board.limits
-        )
+            start, self._entry.minted, self._outlet, board.ticker.now_ms, self._left, self._log, board.limits,
+            board.recordings,
+        )  # fmt: skip
         try:
             admitted = await admit(board.bus, board.catalog, asking)
         except MediaError as error:
@@ -206,6 +207,8 @@ class Stream:
         self._log.info("stream ended", why=why)
         await self._admitted.publisher.flush(FLUSH_S)
         self._outlet.close(*close_frame(why))
+        await self._admitted.call.recorder.close()
+        await self._admitted.publisher.flush(FLUSH_S)
         await self._admitted.close()
         self._end()
 

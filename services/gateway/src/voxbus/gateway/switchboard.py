@@ -21,6 +21,7 @@ from voxbus.gateway.core_doorman import Doorman, Visit
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.gate import Gate
 from voxbus.gateway.outlet import Outlet
+from voxbus.gateway.recording import Recordings
 from voxbus.gateway.stream import Stream
 from voxbus.gateway.ticker import Ticker
 
@@ -55,6 +56,7 @@ class Switchboard:
     gate: Gate
     clips: ClipBox
     ticker: Ticker
+    recordings: Recordings
     doorman: Doorman
     limits: Limits
     max_streams: int

@@ -15,7 +15,7 @@ from voxbus.common.bus.job import Job
 from voxbus.common.bus.jobs import JobRunner
 from voxbus.common.bus.log import Condition, not_ended, under
 from voxbus.common.bus.peers import Peers
-from voxbus.common.bus.setup import ensure
+from voxbus.common.bus.setup import Placement, ensure
 from voxbus.common.bus.subscription import Subscription
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "JobRunner",
     "OpenLog",
     "Peers",
+    "Placement",
     "Subscription",
     "bus_config",
     "ensure",

@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 
-from voxbus.common.bus import Bus, BusConfig, bus_config, ensure
+from voxbus.common.bus import Bus, BusConfig, Placement, bus_config, ensure
 from voxbus.common.errors import BusUnavailable, VoxbusError
 from voxbus.common.settings import ServiceSettings, load
 from voxbus.common.trust.rights import SETUP
@@ -18,14 +18,16 @@ from voxbus.common.trust.rights import SETUP
 _PATIENCE_S = 30.0
 
 
-async def set_up(config: BusConfig, patience_s: float = _PATIENCE_S) -> None:
+async def set_up(
+    config: BusConfig, placement: Placement | None = None, patience_s: float = _PATIENCE_S
+) -> None:
     """Raises LoginRefused, or BusUnavailable when JetStream does not answer in time."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
             bus = await Bus.connect(config)
             try:
-                return await ensure(bus)
+                return await ensure(bus, placement)
             finally:
                 await bus.close()
         except BusUnavailable:
@@ -36,7 +38,9 @@ async def set_up(config: BusConfig, patience_s: float = _PATIENCE_S) -> None:
 
 def main() -> int:
     try:
-        asyncio.run(set_up(bus_config(load(ServiceSettings), SETUP)))
+        settings = load(ServiceSettings)
+        placement = Placement(archive_days=settings.archive_keep_days)
+        asyncio.run(set_up(bus_config(settings, SETUP), placement))
     except VoxbusError as error:
         sys.stderr.write(f"voxbus setup: {error}\n")
         return 1

@@ -23,14 +23,15 @@ TOKEN_TTL_S = 120
 #: The longest call and a margin.
 CALLS_MAX_AGE_S = 6 * 3600
 CALLS_MAX_BYTES = 4 * 2**30
-ARCHIVE_MAX_AGE_S = 30 * 24 * 3600
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
 class Placement:
-    """``replicas`` is 1, or 3 on a cluster."""
+    """``replicas`` is 1, or 3 on a cluster. ``archive_days``: how long ended calls are kept."""
 
     replicas: int = 1
+    archive_days: float = 30.0
 
 
 def _calls(name: str, replicas: int) -> api.StreamConfig:
@@ -52,7 +53,7 @@ def _calls(name: str, replicas: int) -> api.StreamConfig:
     )
 
 
-def _archive(replicas: int) -> api.StreamConfig:
+def _archive(max_age_s: float, replicas: int) -> api.StreamConfig:
     return api.StreamConfig(
         name=subjects.ARCHIVE_STREAM,
         description="Ended calls, one message each",
@@ -60,12 +61,12 @@ def _archive(replicas: int) -> api.StreamConfig:
         storage=api.StorageType.FILE,
         num_replicas=replicas,
         max_msgs_per_subject=1,
-        max_age=ARCHIVE_MAX_AGE_S,
+        max_age=max_age_s,
         allow_direct=True,
     )
 
 
-def _bucket(name: str, ttl_s: int, replicas: int) -> api.StreamConfig:
+def _bucket(name: str, ttl_s: float, replicas: int) -> api.StreamConfig:
     """What clients take for a key-value bucket, by its stream. No direct reads: a replica may be behind."""
     watched = api.RePublish(src=subjects.keys_of(name), dest=subjects.changes_of(name))
     return api.StreamConfig(
@@ -103,16 +104,17 @@ async def ensure(bus: Bus, placement: Placement | None = None) -> None:
 
     Raises BusUnavailable when JetStream does not answer.
     """
-    replicas = (placement or Placement()).replicas
+    placement = placement or Placement()
+    replicas, archive_s = placement.replicas, placement.archive_days * _DAY_S
     js = bus.control.jetstream(timeout=5)
     try:
-        await _stream(js, _archive(replicas))
+        await _stream(js, _archive(archive_s, replicas))
         for bucket, ttl in (
             (subjects.CONTEXTS, CONTEXT_TTL_S),
             (subjects.TOKENS, TOKEN_TTL_S),
             (subjects.AGENTS, 0),
             (subjects.CLIPS, 0),
-            (subjects.LOST_REPORTS, ARCHIVE_MAX_AGE_S),
+            (subjects.LOST_REPORTS, archive_s),
         ):
             await _stream(js, _bucket(bucket, ttl, replicas))
         # Last: whoever finds it finds all the rest (Bus.check).

@@ -1,0 +1,49 @@
+"""What all recordings of a gateway share: their directory, the thread, and that they do not stay for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from voxbus.common.logs import get_logger
+from voxbus.gateway import metrics
+from voxbus.gateway.recording.shelf import Shelf
+from voxbus.gateway.recording.writer import Writer
+
+_DAY_S: Final = 86_400.0
+_EXPIRE_EVERY_S: Final = 3600.0
+
+log = get_logger(__name__)
+
+
+class Recordings:
+    def __init__(self, directory: Path, keep_days: float) -> None:
+        self.shelf = Shelf(directory)
+        self.writer = Writer()
+        self._keep_s = keep_days * _DAY_S
+        self._expiring: asyncio.Task[None] | None = None
+        metrics.RECORDING_WAITING.set_function(lambda: self.writer.waiting_bytes)
+
+    def start(self) -> None:
+        self._expiring = asyncio.create_task(self._expire(), name="remove old recordings")
+
+    async def stop(self) -> None:
+        if self._expiring is not None:
+            self._expiring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._expiring
+
+    async def _expire(self) -> None:
+        while True:
+            try:
+                calls = await self.writer.ask(partial(self.shelf.expire, time.time() - self._keep_s))
+            except OSError as error:
+                log.error("old recordings cannot be removed", kind=type(error).__name__)
+            else:
+                if calls:
+                    log.info("removed recordings that were kept for long enough", calls=calls)
+            await asyncio.sleep(_EXPIRE_EVERY_S)
