@@ -32,10 +32,8 @@ _AFTER_END = (ev.Status, ev.RecordingStarted, ev.RecordingEnded, ev.ReportDelive
 
 @dataclass
 class CallState:
-    """``answered_by``: what answering-machine detection found, in the carrier's words; empty = nothing yet.
-    ``resumed_before_hangup``: what ``resumed`` was when the hangup was requested. ``notified``: the caller has heard to
-    its end that the call is recorded. ``recordings``: by stream, in order. ``void`` counts the events that the rules
-    left out.
+    """``answered_by``: of machines, in the carrier's words. ``notified``: the caller has heard that the call is recorded.
+    ``resumed_before_hangup``: what ``resumed`` was when that came. ``void`` counts the events that the rules left out.
     """
 
     started: ev.Started | None = None
@@ -259,8 +257,7 @@ class CallState:
         sentence.verdict = "heard" if event.complete else ("cut" if event.text else "unheard")
         sentence.heard_text = sentence.event.text if event.complete else event.text
         sentence.heard = event
-        if sentence.event.notice == "end":
-            self.notified |= self.turns[event.turn].notified
+        self.notified |= self.turns[event.turn].notified
         return True
 
     def _take_interrupted(self, event: ev.Interrupted) -> bool:
