@@ -32,7 +32,7 @@ _AFTER_END = (ev.Status, ev.RecordingStarted, ev.RecordingEnded, ev.ReportDelive
 
 @dataclass
 class CallState:
-    """``answered_by``: of machines, in the carrier's words. ``notified``: the caller has heard that the call is recorded.
+    """``answered_by``: of machines, in the carrier's words. ``notified``: the caller has heard that they are recorded.
     ``resumed_before_hangup``: what ``resumed`` was when that came. ``void`` counts the events that the rules left out.
     """
 
