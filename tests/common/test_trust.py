@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +199,24 @@ async def test_workers_tell_the_scheduler_and_nobody_else_how_much_room_they_hav
         await other.close()
 
     await asyncio.gather(*map(tell, subjects.WORKERS))
+
+
+def _echo(answer: bytes, _question: bytes) -> bytes:
+    return answer
+
+
+async def test_only_the_operator_has_recordings_removed(place: Place) -> None:
+    """And every gateway answers for its own disk."""
+    gateways = [await place.bus("gateway"), await place.bus("gateway")]
+    for number, gateway in enumerate(gateways):
+        answer = str(number).encode()
+        await gateway.answer(subjects.REMOVE_RECORDINGS, partial(_echo, answer))
+    operator = await place.bus("operator")
+    async with aclosing(operator.ask_all(subjects.REMOVE_RECORDINGS, b"", PATIENCE_S)) as answers:
+        assert {await anext(answers), await anext(answers)} == {b"0", b"1"}
+    for login in ("scheduler", "reporter", "stt", "gateway"):
+        other = await place.bus(login)
+        assert [answer async for answer in other.ask_all(subjects.REMOVE_RECORDINGS, b"", SOON_S)] == []
 
 
 async def test_a_question_that_no_gateway_answers_fails_at_once(

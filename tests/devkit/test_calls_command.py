@@ -53,12 +53,12 @@ async def test_calls_are_listed_the_newest_first(
 ) -> None:
     assert await voxbus("calls") == 0
     heading, *lines = capsys.readouterr().out.splitlines()
-    assert "turns, interruptions, fallbacks" in heading
+    assert "turns, interruptions, fallbacks, recorded" in heading
     assert [line.split()[2] for line in lines] == three[::-1]
     live, over, old = (line.split(maxsplit=3)[3].split() for line in lines)
-    assert live == ["live", "inbound", "test_agent", "0", "0", "0", "0"]
-    assert over == ["completed", "(agent_hung_up)", "outbound", "test_agent", "0", "0", "0", "0"]
-    assert old == ["completed", "(caller_hung_up)", "inbound", "test_agent", "0", "1", "0", "1"]
+    assert live == ["live", "inbound", "test_agent", "0", "0", "0", "0", "-"]
+    assert over == ["completed", "(agent_hung_up)", "outbound", "test_agent", "0", "0", "0", "0", "-"]
+    assert old == ["completed", "(caller_hung_up)", "inbound", "test_agent", "0", "1", "0", "1", "-"]
 
 
 async def test_numbers_are_shown_to_who_asks_for_them(

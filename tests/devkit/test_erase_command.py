@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from voxbus.common import events as ev
+from voxbus.common import subjects
 from voxbus.common.bus import Bus
 from voxbus.devkit import call_logs
 from voxbus.devkit.cli import main
@@ -56,6 +58,63 @@ async def test_logs_and_archive_of_a_number_are_removed(
     for sid in (archived, over):
         assert await call_logs.read(bus, sid) == []
     assert await call_logs.read(bus, live) != []
+
+
+@pytest.fixture
+async def gateway(bus: Bus, tmp_path: Path) -> Path:
+    """What a gateway answers about its recordings, and where those are."""
+    recordings = pytest.importorskip("voxbus.gateway.recording", reason="the gateway has the recordings")
+    directory = tmp_path / "recordings"
+    await bus.answer(subjects.REMOVE_RECORDINGS, recordings.Recordings(directory, 30.0).remove)
+    return directory
+
+
+def keep(directory: Path, store: str, sid: str) -> Path:
+    """A recording, as a gateway leaves it."""
+    file = directory / sid / "MZ1.wav"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"RIFF")
+    (directory / ".store").write_text(store)
+    return file
+
+
+def recorded(script: Script, store: str) -> Script:
+    place = f"{script.sid}/MZ1.wav"
+    started = ev.RecordingStarted(call=script.sid, stream_sid="MZ1", store=store, place=place)
+    return script.start().add(started)
+
+
+async def test_recordings_are_removed_with_the_rest(
+    bus: Bus, gateway: Path, new_script: Callable[[], Script], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sid = await publish(bus, recorded(new_script(), "s1").ends())
+    file, other = keep(gateway, "s1", sid), keep(gateway, "s1", "CA" + "9" * 32)
+    assert await voxbus("erase", "--number", CALLER) == 0
+    assert "recordings: 1 files removed" in capsys.readouterr().out
+    assert (file.parent.exists(), other.exists()) == (False, True)
+    assert await call_logs.read(bus, sid) == []
+
+
+async def test_what_no_gateway_can_reach_is_not_said_to_be_removed(
+    bus: Bus, gateway: Path, new_script: Callable[[], Script], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its log stays, which says where it is, until a gateway that has it answers."""
+    script = recorded(new_script(), "elsewhere").ends()
+    sid = await publish(bus, script)
+    file = keep(gateway, "s1", "CA" + "9" * 32)
+    assert await voxbus("erase", "--number", CALLER) == 1
+    said = capsys.readouterr().out
+    assert "recordings: 0 files removed" in said
+    assert "1 calls have recordings that no gateway removed" in said
+    assert "elsewhere" in said
+    assert await call_logs.read(bus, sid) != []
+    assert file.exists()
+    # That gateway is up again.
+    keep(gateway, "elsewhere", sid)
+    shelf = pytest.importorskip("voxbus.gateway.recording")
+    await bus.answer(subjects.REMOVE_RECORDINGS, shelf.Recordings(gateway, 30.0).remove)
+    assert await voxbus("erase", "--number", CALLER) == 0
+    assert await call_logs.read(bus, sid) == []
 
 
 async def test_what_is_no_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,8 @@ import pytest
 
 from voxbus.common.audio import SILENCE
 from voxbus.common.errors import InvalidCallSid
+from voxbus.common.recordings import Removal, Removed, decode, encode
+from voxbus.gateway.recording import Recordings
 from voxbus.gateway.recording.core_wav import HEADER_BYTES, header, interleave, ms_of
 from voxbus.gateway.recording.file import WavFile
 from voxbus.gateway.recording.shelf import Shelf
@@ -215,3 +217,28 @@ async def test_what_fails_in_the_thread_is_raised_where_it_was_asked_for() -> No
     with pytest.raises(OSError, match="no room"):
         await writer.ask(fail)
     assert await writer.ask(lambda: 7) == 7
+
+
+async def test_gateways_that_share_a_directory_remove_each_file_once(tmp_path: Path) -> None:
+    one, two = Recordings(tmp_path, 30.0), Recordings(tmp_path, 30.0)
+    assert decode(Removed, await one.remove(encode(Removal((SID,)))) or b"") == Removed("", 0, ())
+    store = one.shelf.store()
+    WavFile(one.shelf.make(SID, "MZ1")[1]).close(0)
+    assert decode(Removed, await one.remove(encode(Removal((SID, OTHER)))) or b"") == Removed(store, 1, ())
+    assert decode(Removed, await two.remove(encode(Removal((SID, "../x")))) or b"") == Removed(
+        store, 0, ("../x",)
+    )
+
+
+async def test_nonsense_removes_nothing_and_gets_no_answer(tmp_path: Path) -> None:
+    for nonsense in (b"", b"\x00", b"\x81\xa5calls\xa1x"):
+        assert await Recordings(tmp_path, 30.0).remove(nonsense) is None
+
+
+async def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    recordings = Recordings(tmp_path, 30.0)
+    store = recordings.shelf.store()
+    (recordings.shelf.make(SID, "MZ1")[1]).mkdir()  # no file
+    assert decode(Removed, await recordings.remove(encode(Removal((SID,)))) or b"") == Removed(
+        store, 0, (SID,)
+    )

@@ -6,6 +6,7 @@ call.{sid}.audio.replay        request   the caller frames of the current turn, 
 call.{sid}.partial             core      interim transcript, never stored
 call.{sid}.event.{kind}.{key}  CALLS     what was decided; the subject is the idempotency key
 capacity.{worker}              request   how many more jobs a worker could take
+recordings.remove              request   the recordings of some calls are to go
 log.{sid}.{kind}.{key}         core      the same event, once it is stored, in stream order
 archive.{sid}                  ARCHIVE   the log of a call that has ended
 $KV.{bucket}.{key}             KV_...    the value of a key
@@ -38,6 +39,9 @@ JOB_FILTERS: dict[str, tuple[str, ...]] = {
 
 #: Who asks here is answered by every gateway that takes streams.
 GATEWAYS = "gateways"
+
+#: Who asks here has recordings removed, by every gateway those that it can see (``voxbus.common.recordings``).
+REMOVE_RECORDINGS = "recordings.remove"
 
 #: Consumers whose holders say how many more jobs they could take, to whoever asks (``capacity``).
 WORKERS = ("stt", "llm", "tts")

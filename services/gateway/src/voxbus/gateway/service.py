@@ -82,6 +82,7 @@ class Gateway:
         await server.start(settings.gateway_host, settings.gateway_port, "GATEWAY")
         self.port = server.port
         await self._bus.answer(subjects.GATEWAYS, lambda _: None if board.not_ready() else b"ready")
+        await self._bus.answer(subjects.REMOVE_RECORDINGS, self._recordings.remove)
         log.info("listening", host=settings.gateway_host, port=self.port, validate=settings.twilio_validate)
 
     def not_ready(self) -> str:

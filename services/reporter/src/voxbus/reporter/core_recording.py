@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from voxbus.common.fold import CallState
 from voxbus.common.report import Recording, RecordingPart
@@ -14,8 +15,14 @@ def recording(state: CallState, since_start_ms: Callable[[float], int]) -> Recor
     if not state.recordings and (state.started is None or not state.started.agent.recording):
         return None
     parts = tuple(_part(part, since_start_ms) for part in state.recordings.values())
-    whole = all(part.length_ms is not None and not part.cause for part in parts)
-    return Recording(state="none" if not parts else "complete" if whole else "incomplete", parts=parts)
+    return Recording(state=standing(state), parts=parts)
+
+
+def standing(state: CallState) -> Literal["complete", "incomplete", "none"]:
+    """Whether there is a recording, and all of it."""
+    parts = state.recordings.values()
+    whole = all(part.ended is not None and not part.ended.cause for part in parts)
+    return "none" if not parts else "complete" if whole else "incomplete"
 
 
 def _part(part: RecordingState, since_start_ms: Callable[[float], int]) -> RecordingPart:

@@ -9,12 +9,14 @@ from datetime import datetime
 from voxbus.common.events import Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.common.outcome import outcome_of, terminal_status
+from voxbus.reporter.core_recording import standing
 
 
 @dataclass(frozen=True)
 class Row:
     """``state``: ``live``, or how the call came out. ``ended``: why, empty while it is live. Times are Unix seconds;
-    ``seconds`` of a live call counts to its last event.
+    ``seconds`` of a live call counts to its last event. ``recording``: ``complete``, ``incomplete`` (which it is while
+    it runs), or ``none``.
     """
 
     call: str
@@ -27,6 +29,7 @@ class Row:
     turns: int
     interruptions: int
     fallbacks: int
+    recording: str
     from_number: str
     to_number: str
 
@@ -37,7 +40,8 @@ class Row:
 
     def line(self, *, numbers: bool = False) -> str:
         state = f"{self.state} ({self.ended})" if self.ended else self.state
-        counts = f"{self.turns:>3} {self.interruptions:>3} {self.fallbacks:>3}"
+        recorded = {"complete": "yes", "incomplete": "part"}.get(self.recording, "-")
+        counts = f"{self.turns:>3} {self.interruptions:>3} {self.fallbacks:>3} {recorded:>4}"
         shown = f"  {self.from_number} -> {self.to_number}" if numbers else ""
         return (
             f"{self.began}  {self.call}  {state:<28} {self.direction or '-':<10}"
@@ -48,7 +52,7 @@ class Row:
 #: Over the lines of several calls.
 HEADING = (
     f"{'began':<19}  {'call':<34}  {'state':<28} {'direction':<10}{'agent':<22} {'s':>6} "
-    "trn int fbk  (turns, interruptions, fallbacks)"
+    "trn int fbk  rec  (turns, interruptions, fallbacks, recorded)"
 )
 
 
@@ -70,6 +74,7 @@ def row(log: Sequence[Stored]) -> Row:
         turns=len(turns),
         interruptions=sum(turn.interrupted is not None for turn in turns),
         fallbacks=sum(any(s.event.fallback for s in turn.sentences.values()) for turn in turns),
+        recording=standing(state),
         from_number=from_number,
         to_number=to_number,
     )

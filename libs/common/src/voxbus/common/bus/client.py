@@ -18,7 +18,7 @@ from voxbus.common.bus.buckets import Bucket
 from voxbus.common.bus.config import BusConfig
 from voxbus.common.bus.following import Follower, OnEvent, OpenLog
 from voxbus.common.bus.log import Condition, Log
-from voxbus.common.bus.requests import AnswerLost, Requests, answer
+from voxbus.common.bus.requests import AnswerLost, Handler, Requests, answer
 from voxbus.common.bus.subscription import Subscription
 from voxbus.common.errors import BusUnavailable, LoginRefused, SubjectRefused
 from voxbus.common.events import Event, Stored
@@ -180,8 +180,8 @@ class Bus:
         except (nats.errors.Error, AnswerLost, TimeoutError):
             return
 
-    async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
-        """``handler(request)`` is the answer to each request on ``subject``; None = none."""
+    async def answer(self, subject: str, handler: Handler) -> Subscription:
+        """``handler(request)`` is the answer to each request on ``subject``; None = none. It may be a coroutine's."""
         return await answer(self._control, subject, handler)
 
     async def append(self, event: Event, *, only_if: Condition | None = None) -> int:

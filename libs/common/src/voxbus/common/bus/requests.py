@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _Answers = asyncio.Queue[Msg | None]
 """None: the connection was lost and is back."""
+
+
+Handler = Callable[[bytes], bytes | Awaitable[bytes | None] | None]
 
 
 class AnswerLost(Exception):
@@ -87,11 +90,16 @@ async def _next(answers: _Answers, timeout_s: float) -> Msg:
     return message
 
 
-async def answer(client: Client, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
-    """Answers each request on ``subject`` from now on with ``handler(request)``; None = no answer."""
+async def answer(client: Client, subject: str, handler: Handler) -> Subscription:
+    """Answers each request on ``subject`` from now on with ``handler(request)``, one by one; None = no answer."""
 
     async def respond(message: Msg) -> None:
-        if message.reply and (said := handler(message.data)) is not None:
+        if not message.reply:
+            return
+        said = handler(message.data)
+        if isinstance(said, Awaitable):
+            said = await said
+        if said is not None:
             await client.publish(message.reply, said)
 
     return await known(client, await client.subscribe(subject, cb=respond))

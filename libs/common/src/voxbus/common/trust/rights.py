@@ -55,6 +55,7 @@ LINKS: Final = (
     *(Link(s.peers(worker), worker, (worker,)) for worker in ("stt", "llm", "tts")),
     *(Link(s.peer(worker), worker, (worker,), "question") for worker in ("stt", "llm", "tts")),
     Link(s.partial(), "stt", ("gateway",)),
+    Link(s.REMOVE_RECORDINGS, OPERATOR, ("gateway",), "question with many answers"),
     *(Link(s.capacity(worker), "scheduler", (worker,), "question with many answers") for worker in s.WORKERS),
 )
 

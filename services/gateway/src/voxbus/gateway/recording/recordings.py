@@ -1,4 +1,4 @@
-"""What all recordings of a gateway share: their directory, the thread, and that they do not stay for ever."""
+"""What all recordings of a gateway share: their directory, the thread, and how they go again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from voxbus.common.errors import CodecError, InvalidCallSid
 from voxbus.common.logs import get_logger
+from voxbus.common.recordings import Removal, Removed, decode, encode
 from voxbus.gateway import metrics
 from voxbus.gateway.recording.shelf import Shelf
 from voxbus.gateway.recording.writer import Writer
@@ -36,6 +38,26 @@ class Recordings:
             self._expiring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._expiring
+
+    async def remove(self, request: bytes) -> bytes | None:
+        """Answers a ``Removal``. Whoever does not understand it, or has a disk that does not answer, says nothing."""
+        try:
+            asked = decode(Removal, request)
+        except CodecError as error:
+            log.error("recordings were not removed", error=error)
+            return None
+        removed = await self.writer.ask(partial(self._remove, asked.calls))
+        log.info("removed recordings on request", files=removed.files, left=len(removed.left))
+        return encode(removed)
+
+    def _remove(self, calls: tuple[str, ...]) -> Removed:
+        files, left = 0, []
+        for sid in calls:
+            try:
+                files += len(self.shelf.remove(sid))
+            except (OSError, InvalidCallSid):
+                left.append(sid)
+        return Removed(self.shelf.known(), files, tuple(left))
 
     async def _expire(self) -> None:
         while True:

@@ -37,7 +37,12 @@ class Shelf:
                 with contextlib.suppress(FileExistsError):  # another gateway was faster: the name is its name
                     os.link(own, name)
                 own.unlink()
-            self._store = name.read_text("ascii").strip()
+        return self.known()
+
+    def known(self) -> str:
+        """Its name; empty where nothing was ever recorded."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._store = self._store or (self._directory / _NAME).read_text("ascii").strip()
         return self._store
 
     def make(self, sid: str, stream_sid: str) -> tuple[str, Path]:
@@ -53,7 +58,7 @@ class Shelf:
         """Removes what is kept of a call; returns the places of the files. Raises OSError, InvalidCallSid."""
         folder = self._directory / check_sid(sid)
         removed = []
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             for name in sorted(os.listdir(folder)):
                 os.unlink(folder / name)
                 removed.append(f"{sid}/{name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,6 +14,7 @@ from voxbus.common.bus import Bus
 from voxbus.common.errors import VoxbusError
 from voxbus.common.events import Started, Status, Stored
 from voxbus.common.fold import fold
+from voxbus.common.recordings import Removal, Removed, decode, encode
 from voxbus.common.settings import load
 from voxbus.devkit import call_logs
 from voxbus.devkit.commands.tap import bus_config
@@ -23,12 +24,16 @@ from voxbus.scheduler.settings import SchedulerSettings
 from voxbus.scheduler.store.erasure import Erased, Erasure
 
 DESCRIPTION = (
-    "Removes a telephone number's calls, their history, reports, transcripts and logs, and its contacts: from "
-    "the scheduler's database (DATABASE_URL) and from NATS. On the do-not-call list the number stays, without what was "
-    "said. What a backend has been told is the backend's. Exit status 1 when a call goes on: run it again afterwards."
+    "Removes a telephone number's calls, their history, reports, transcripts, logs and recordings, and its contacts: "
+    "from the scheduler's database (DATABASE_URL), from NATS, and from the disks of the gateways that are up. On the "
+    "do-not-call list the number stays, without what was said. What a backend has been told is the backend's. Exit "
+    "status 1 when something is left, which it names: run it again then."
 )
 #: More calls than NATS keeps.
 _ALL = 10_000_000
+#: So many calls are asked about at once; and how long gateways may take to remove the recordings of those.
+_AT_ONCE = 500
+_ANSWER_S = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,18 +53,29 @@ def main(arguments: argparse.Namespace) -> int:
         return 2
     print(f"database: {len(rows.sessions)} calls, {rows.reports} reports, {rows.contacts} contacts removed")
     print(f"NATS: the logs and transcripts of {logs.removed} calls removed")
+    print(f"recordings: {logs.files} files removed")
     if rows.listed:
         print("the number stays on the do-not-call list; what was said was removed from it")
     going_on = max(rows.going_on, logs.going_on)
     if going_on:
         print(f"{going_on} calls are not over, and were left: run this again afterwards")
-    return 1 if going_on else 0
+    if logs.unreached:
+        print(
+            f"{logs.unreached} calls have recordings that no gateway removed, so their logs were left, which say where "
+            f"those are: run this again when the gateways are up that keep them ({', '.join(sorted(logs.stores))})"
+        )
+    return 1 if going_on or logs.unreached else 0
 
 
 @dataclass
 class _Logs:
+    """``files``: of recordings. ``unreached``: calls whose recordings were not removed, kept in these ``stores``."""
+
     removed: int = 0
     going_on: int = 0
+    files: int = 0
+    unreached: int = 0
+    stores: set[str] = field(default_factory=set)
 
 
 async def _erase(number: str) -> tuple[Erased, _Logs]:
@@ -79,18 +95,54 @@ async def _erase(number: str) -> tuple[Erased, _Logs]:
 async def _erase_logs(bus: Bus, number: str, known: frozenset[str]) -> _Logs:
     """Every log is looked into: calls in are in no database."""
     logs = _Logs()
+    over: dict[str, list[Stored]] = {}
     for sid in await call_logs.newest(bus, _ALL):
         log = await call_logs.read(bus, sid)
         if sid not in known and number not in _numbers(log):
             continue
         if fold(log).ended is None:
             logs.going_on += 1
+        else:
+            over[sid] = log
+    left = await _erase_recordings(bus, {sid: _stores(log) for sid, log in over.items()}, known, logs)
+    for sid, log in over.items():
+        if sid in left:
             continue
         await bus.purge_log(sid, through=log[-1].sequence)
         await bus.purge_archive(sid)
         await bus.lost_reports.delete(sid)
         logs.removed += 1
     return logs
+
+
+async def _erase_recordings(
+    bus: Bus, stores: dict[str, set[str]], known: frozenset[str], logs: _Logs
+) -> set[str]:
+    """``stores``: by call, which recordings its log says it is in. Returns the calls of which some may be left."""
+    # A row without a log may have had a recording, of which nobody knows where it is: whoever has it removes it.
+    calls = sorted({sid for sid, kept in stores.items() if kept} | (known - stores.keys()))
+    gone: set[tuple[str, str]] = set()
+    kept_back: set[tuple[str, str]] = set()
+    for at in range(0, len(calls), _AT_ONCE):
+        asked = tuple(calls[at : at + _AT_ONCE])
+        async for answer in bus.ask_all(subjects.REMOVE_RECORDINGS, encode(Removal(asked)), _ANSWER_S):
+            removed = decode(Removed, answer)
+            logs.files += removed.files
+            gone |= {(sid, removed.store) for sid in asked}
+            kept_back |= {(sid, removed.store) for sid in removed.left}
+    gone -= kept_back
+    missing = {sid: {store for store in kept if (sid, store) not in gone} for sid, kept in stores.items()}
+    left = {sid for sid, kept in missing.items() if kept}
+    logs.unreached = len(left)
+    logs.stores = set().union(*missing.values())
+    return left
+
+
+def _stores(log: list[Stored]) -> set[str]:
+    """Where the call has recordings."""
+    parts = fold(log).recordings.values()
+    told = [event for part in parts for event in (part.started, part.ended) if event is not None]
+    return {event.store for event in told if event.place}
 
 
 def _numbers(log: list[Stored]) -> set[str]:
