@@ -81,7 +81,7 @@ def test_a_file_of_settings_sets_variables_that_there_are(path: Path) -> None:
 def test_local_models_are_asked_where_they_are() -> None:
     """By providers that there are; what is fetched is what is asked for."""
     sets = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "deploy" / "local-models.env").read_text(), re.M))
-    for service, names in (("stt", "STT_PROVIDER"), ("llm", "LLM_PROVIDERS"), ("tts", "TTS_PROVIDER")):
+    for service, names in (("stt", "STT_PROVIDERS"), ("llm", "LLM_PROVIDERS"), ("tts", "TTS_PROVIDERS")):
         known = settings_of(service)
         known.model_validate(
             {key.lower(): value for key, value in sets.items() if key.lower() in known.model_fields}

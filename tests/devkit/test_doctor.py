@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Tts(ServiceSettings):
-    tts_provider: str = "espeak"
+    tts_providers: str = "espeak"
     other_api_key: SecretStr | None = None
     speed: int = Field(default=1, ge=0)
 
@@ -37,7 +37,7 @@ def test_settings_that_can_be_read_and_one_that_cannot(monkeypatch: pytest.Monke
     loaded, findings = checks.settings({"tts": Tts})
     assert [finding.verdict for finding in findings] == ["ok"]
     (providers,) = checks.providers(loaded)
-    assert providers.text == "TTS_PROVIDER is espeak; keys: none"
+    assert providers.text == "TTS_PROVIDERS is espeak; keys: none"
     monkeypatch.setenv("SPEED", "fast")
     loaded, (broken,) = checks.settings({"tts": Tts})
     assert (loaded, broken.verdict) == ({}, "broken")

@@ -116,22 +116,22 @@ def test_one_that_can_serve_the_agent_is_enough() -> None:
     [
         (
             "nobody",
-            "STT_PROVIDER: there is no provider 'nobody'; there are: cloudflare-flux, ",
+            "STT_PROVIDERS: there is no provider 'nobody'; there are: cloudflare-flux, ",
         ),
-        (",", "STT_PROVIDER names no provider"),
+        (",", "STT_PROVIDERS names no provider"),
         ("deepgram-flux", "DEEPGRAM_API_KEY is not set: the provider deepgram-flux needs it"),
     ],
 )
 def test_what_cannot_be_says_what_to_set(monkeypatch: pytest.MonkeyPatch, value: str, message: str) -> None:
     monkeypatch.delenv("DEEPGRAM_API_KEY", raising=False)
-    monkeypatch.setenv("STT_PROVIDER", value)
+    monkeypatch.setenv("STT_PROVIDERS", value)
     with pytest.raises(SettingsError) as caught:
         make_all(load(SttSettings))
     assert str(caught.value).startswith(message)
 
 
 def test_the_best_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STT_PROVIDER", "deepgram-flux, pocketsphinx")
+    monkeypatch.setenv("STT_PROVIDERS", "deepgram-flux, pocketsphinx")
     monkeypatch.setenv("DEEPGRAM_API_KEY", "k")
     assert list(make_all(load(SttSettings))) == ["deepgram-flux", "pocketsphinx"]
 

@@ -137,7 +137,7 @@ class Worker:
     def __init__(self, bus: Bus, name: str) -> None:
         self.bus = bus
         self.recognizer = Told()
-        settings = SttSettings(stt_provider="told", stt_calls=8, worker_id=name)
+        settings = SttSettings(stt_providers="told", stt_calls=8, worker_id=name)
         self.service = SttService(settings, bus, {"told": self.recognizer})
 
 

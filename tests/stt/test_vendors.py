@@ -54,7 +54,7 @@ async def attend(vendors: Vendors, told: Told) -> AsyncIterator[Attend]:
 
     async def start(name: str) -> Hearing:
         given = {key.lower(): value for key, value in vendors.environment.items()}
-        recognizer = make_all(SttSettings.model_validate({"stt_provider": name, **given}))[name]
+        recognizer = make_all(SttSettings.model_validate({"stt_providers": name, **given}))[name]
         await recognizer.start()
         made.append((recognizer, recognizer.attend(AGENT, TurnEnds(0.7), told.listener())))
         return made[-1][1]
@@ -222,7 +222,7 @@ async def test_where_the_first_refuses_the_second_hears_the_turn_from_its_beginn
 ) -> None:
     vendors.desk.faults.always("deepgram-flux", Fault("rate_limited"))
     given = {key.lower(): value for key, value in vendors.environment.items()} | {"stt_processes": "1"}
-    settings = SttSettings.model_validate({"stt_provider": f"deepgram-flux,{second}", **given})
+    settings = SttSettings.model_validate({"stt_providers": f"deepgram-flux,{second}", **given})
     recognizers = make_all(settings)
     for recognizer in recognizers.values():
         await recognizer.start()

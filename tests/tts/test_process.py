@@ -96,15 +96,19 @@ async def test_a_worker_that_is_killed_takes_its_processes_with_it(nats_url: str
     ("variable", "value", "says"),
     [
         (
-            "TTS_PROVIDER",
+            "TTS_PROVIDERS",
             "nobody",
-            "TTS_PROVIDER: there is no provider 'nobody'; there are: cartesia, cloudflare-aura, ",
+            "TTS_PROVIDERS: there is no provider 'nobody'; there are: cartesia, cloudflare-aura, ",
         ),
-        ("TTS_PROVIDER", "deepgram-aura", "DEEPGRAM_API_KEY is not set: the provider deepgram-aura needs it"),
         (
-            "TTS_PROVIDER",
+            "TTS_PROVIDERS",
+            "deepgram-aura",
+            "DEEPGRAM_API_KEY is not set: the provider deepgram-aura needs it",
+        ),
+        (
+            "TTS_PROVIDERS",
             " , ",
-            "TTS_PROVIDER names no provider; there are: cartesia, cloudflare-aura, ",
+            "TTS_PROVIDERS names no provider; there are: cartesia, cloudflare-aura, ",
         ),
         ("TTS_VOICE", "nobody", "TTS_VOICE: espeak has no voice 'nobody'; there are: af, am, an"),
     ],

@@ -201,4 +201,4 @@ async def test_names_of_voices_tell_whose_they_are(vendors: Vendors) -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, name: str, variable: str) -> None:
     monkeypatch.delenv(variable, raising=False)
     with pytest.raises(SettingsError, match=f"{variable} is not set: the provider {name} needs it"):
-        make_providers(TtsSettings(tts_provider=name))
+        make_providers(TtsSettings(tts_providers=name))

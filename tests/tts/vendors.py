@@ -20,7 +20,7 @@ TEXT = "Thank you for calling, your appointment is confirmed."
 
 def make(vendors: Vendors, name: str, first_audio_s: float = 5.0, **more: str) -> Provider:
     given = {key.lower(): value for key, value in vendors.environment.items()} | more
-    settings = {"tts_provider": name, "tts_first_audio_ms": int(first_audio_s * 1000), **given}
+    settings = {"tts_providers": name, "tts_first_audio_ms": int(first_audio_s * 1000), **given}
     return PROVIDERS[name](TtsSettings.model_validate(settings))
 
 

@@ -13,7 +13,7 @@ from voxbus.devkit.doctor.live import live
 from voxbus.devkit.vendors.faults import Fault
 from voxbus.devkit.vendors.server import SIMULATED, Vendors
 
-SERVICES = {"stt": "STT_PROVIDER", "llm": "LLM_PROVIDERS", "tts": "TTS_PROVIDER"}
+SERVICES = {"stt": "STT_PROVIDERS", "llm": "LLM_PROVIDERS", "tts": "TTS_PROVIDERS"}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from voxbus.common.settings import ServiceSettings
 
 
 class SttSettings(Deepgram, OpenAi, Together, Groq, Cloudflare, ServiceSettings):
-    stt_provider: str = Field(
+    stt_providers: str = Field(
         default="pocketsphinx",
         description="Who recognizes: names of docs/providers.md, with commas; the next one hears where one cannot."
         " An agent may name another one of them.",

@@ -16,7 +16,7 @@ def _cpus() -> int:
 
 
 class TtsSettings(Deepgram, OpenAi, Together, ElevenLabs, Cartesia, Cloudflare, ServiceSettings):
-    tts_provider: str = Field(
+    tts_providers: str = Field(
         default="espeak",
         description="Who speaks: names of docs/providers.md, with commas; the next one stands in when one fails.",
     )
@@ -69,4 +69,4 @@ class TtsSettings(Deepgram, OpenAi, Together, ElevenLabs, Cartesia, Cloudflare, 
 
     @property
     def _first(self) -> str:
-        return self.tts_provider.partition(",")[0].strip()
+        return self.tts_providers.partition(",")[0].strip()

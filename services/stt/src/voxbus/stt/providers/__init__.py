@@ -89,6 +89,6 @@ PROVIDERS: Final[dict[str, Callable[[SttSettings, str], Recognizer]]] = {
 
 
 def make_all(settings: SttSettings) -> dict[str, Recognizer]:
-    """Those of ``STT_PROVIDER``, in its order. Raises SettingsError that names what there is, or what is missing."""
-    names = chosen("STT_PROVIDER", settings.stt_provider, PROVIDERS)
+    """Those of ``STT_PROVIDERS``, in its order. Raises SettingsError that names what there is, or what is missing."""
+    names = chosen("STT_PROVIDERS", settings.stt_providers, PROVIDERS)
     return {name: PROVIDERS[name](settings, settings.stt_model if name == names[0] else "") for name in names}

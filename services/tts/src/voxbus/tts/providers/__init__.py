@@ -135,6 +135,6 @@ PROVIDERS: Final[dict[str, Callable[[TtsSettings], Provider]]] = {
 
 
 def make_providers(settings: TtsSettings) -> dict[str, Provider]:
-    """The providers of ``TTS_PROVIDER`` by name, in its order. Raises SettingsError for one that does not exist."""
-    names = chosen("TTS_PROVIDER", settings.tts_provider, PROVIDERS)
+    """The providers of ``TTS_PROVIDERS`` by name, in its order. Raises SettingsError for one that does not exist."""
+    names = chosen("TTS_PROVIDERS", settings.tts_providers, PROVIDERS)
     return {name: PROVIDERS[name](settings) for name in names}

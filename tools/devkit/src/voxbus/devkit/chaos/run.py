@@ -171,9 +171,9 @@ class Run:
             "API_URL": backend_url,
             "SCRIPTED_TOKEN_DELAY_MS": "20",
             "STT_CALLS": str(self._options.calls + 10),
-            "STT_PROVIDER": "pocketsphinx",
+            "STT_PROVIDERS": "pocketsphinx",
             "LLM_PROVIDERS": "scripted",
-            "TTS_PROVIDER": "espeak",
+            "TTS_PROVIDERS": "espeak",
         }
 
 

@@ -31,9 +31,9 @@ class Providers:
     def environment(self) -> dict[str, str]:
         """Whatever our own environment says."""
         return {
-            "STT_PROVIDER": self.stt,
+            "STT_PROVIDERS": self.stt,
             "LLM_PROVIDERS": self.llm,
-            "TTS_PROVIDER": self.tts,
+            "TTS_PROVIDERS": self.tts,
             "SCRIPTED_TOKEN_DELAY_MS": str(TOKEN_DELAY_S * 1000),
             **dict.fromkeys(("STT_MODEL", "LLM_MODEL", "TTS_VOICE"), ""),
         }

@@ -123,11 +123,7 @@ def providers(loaded: Loaded) -> Iterator[Finding]:
     """Who recognizes, thinks and speaks, and which keys are there."""
     for name, values in sorted(loaded.items()):
         fields = type(values).model_fields
-        chosen = {
-            field.upper(): getattr(values, field)
-            for field in fields
-            if field.endswith(("_provider", "_providers"))
-        }
+        chosen = {field.upper(): getattr(values, field) for field in fields if field.endswith("_providers")}
         if not chosen:
             continue
         keys = [field for field in fields if field.endswith("_api_key")]

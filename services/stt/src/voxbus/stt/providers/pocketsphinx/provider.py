@@ -38,7 +38,7 @@ class PocketSphinx:
         if not agent.grammar:
             raise AgentError(
                 f"agent {agent.name} has no grammar, which pocketsphinx needs: write its `grammar` (JSGF), "
-                "or name another provider in its `stt` or in STT_PROVIDER"
+                "or name another provider in its `stt` or in STT_PROVIDERS"
             )
         self._pool.learn(_grammar(agent))
 
