@@ -110,9 +110,10 @@ async def test_one_that_is_interrupted_before_its_first_audio(provider: Provider
 async def test_failures_say_what_they_are_and_the_next_sentence_is_said(
     vendors: Vendors, name: str, fault: Fault, cause: str
 ) -> None:
-    if (name, fault.kind) == ("openai", "malformed"):
+    if (name, fault.kind) in (("openai", "malformed"), ("deepgram-aura", "malformed")):
         return  # audio has no form that could be wrong
     vendors.desk.faults.plan(VENDOR.get(name, name), fault)
+    vendors.desk.faults.plan(f"{name}-rest", fault)
     provider = make(vendors, name, first_audio_s=1.0 if fault.kind == "stall" else 5.0)
     with pytest.raises(ProviderError) as caught:
         await say(provider, TEXT * 3)
@@ -130,6 +131,54 @@ async def test_a_socket_is_flushed_no_oftener_than_it_may_be(vendors: Vendors) -
     for _ in range(25):
         await say(aura, "Yes.")
     assert connections(vendors, aura) == 2
+    await aura.close()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("rate_limited"), Fault("overloaded"), Fault("server_error"), Fault("cut"), Fault("malformed")],
+    ids=str,
+)
+async def test_without_a_socket_a_sentence_is_a_request(vendors: Vendors, fault: Fault) -> None:
+    aura = make(vendors, "deepgram-aura")
+    whole = len(await say(aura))
+    await aura.close()
+    vendors.desk.faults.always("deepgram-aura", fault)
+    aura = make(vendors, "deepgram-aura")
+    for _ in range(2):
+        audio = await say(aura)
+        assert len(audio) == pytest.approx(whole, abs=200)
+        assert active_level_dbfs(mulaw_decode(audio), HZ) == pytest.approx(-20, abs=1.5)
+    assert vendors.desk.counts["deepgram-aura-rest.requests"] == 2
+    await aura.close()
+
+
+async def test_sockets_that_are_used_up_and_no_new_ones_leave_requests(vendors: Vendors) -> None:
+    aura = make(vendors, "deepgram-aura")
+    for _ in range(19):
+        await say(aura, "Yes.")
+    vendors.desk.faults.always("deepgram-aura", Fault("rate_limited"))
+    for _ in range(3):
+        assert await say(aura, "Yes.")
+    assert vendors.desk.counts["deepgram-aura-rest.requests"] == 3
+    await aura.close()
+
+
+async def test_what_was_begun_over_a_socket_is_not_begun_again(vendors: Vendors) -> None:
+    vendors.desk.faults.plan("deepgram-aura", Fault("cut", after=6))
+    aura = make(vendors, "deepgram-aura")
+    with pytest.raises(ProviderError):
+        await say(aura, TEXT * 3)
+    assert vendors.desk.counts["deepgram-aura-rest.requests"] == 0
+    await aura.close()
+
+
+async def test_a_request_that_is_not_wanted_any_more_is_left(vendors: Vendors) -> None:
+    vendors.desk.faults.always("deepgram-aura", Fault("rate_limited"))
+    aura = make(vendors, "deepgram-aura")
+    for _ in range(3):
+        await interrupt(aura, TEXT * 4)
+    assert await say(aura, "Goodbye.")
     await aura.close()
 
 

@@ -2,7 +2,7 @@
 
 A socket has no notion of sentences: what it says belongs to whoever flushed last, and a clear drops everything. It may
 be flushed 20 times in 60 s (then it only warns, and a flush is never answered); one that is used up rests while others
-work.
+work. Where no socket is to be had, Deepgram takes the sentence as a request.
 
     Speak, Flush -> audio, audio, audio, Flushed           the socket is free
     Speak, Flush -> audio, Clear -> audio, Cleared         the caller interrupted: what comes until then is dropped
@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
-from voxbus.tts.providers.sockets import Message, Said, Vendor
+from voxbus.tts.providers.sockets import Message, Rest, Said, Vendor
 from voxbus.tts.voicing import MULAW
 
 DEFAULT_VOICE: Final = "aura-2-thalia-en"
@@ -39,8 +39,15 @@ def deepgram_aura(base_url: str, api_key: str, default_voice: str) -> Vendor:
     def address(voice: str) -> tuple[str, Mapping[str, str]]:
         return f"{url}?{urlencode({'model': voice, **_LINE})}", headers
 
+    # Without the container a WAV header would come first, which on a telephone is a crack.
+    rest = Rest(
+        base_url,
+        headers,
+        path=lambda voice: f"v1/speak?{urlencode({'model': voice, **_LINE, 'container': 'none'})}",
+        body=lambda text: {"text": text},
+    )
     voice = default_voice or DEFAULT_VOICE
-    return Vendor("deepgram-aura", MULAW, voice, r"aura-.+", address, lambda _: Aura())
+    return Vendor("deepgram-aura", MULAW, voice, r"aura-.+", address, lambda _: Aura(), rest=rest)
 
 
 def cloudflare_aura(gateway: str, authorization: str, model: str, default_voice: str) -> Vendor:

@@ -2,6 +2,9 @@
 
 A socket carries one sentence at a time, so that an interruption never touches another call. What differs between
 vendors is a ``Dialect``: how a sentence is begun and cut off, and how its audio is read.
+
+Where a vendor also takes a sentence as a request, that is what is left when no socket is to be had: none idle that may
+be used, and no new one, or one that broke before the first audio.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from websockets.asyncio.client import ClientConnection
 
 from voxbus.common.agents import Voice
 from voxbus.common.errors import ProviderError
+from voxbus.common.providers import http
 from voxbus.common.providers.failing import OUTSIDE, as_failure
 from voxbus.common.providers.socket import dial
+from voxbus.common.telemetry import counter
 from voxbus.tts.providers.network import NetworkVoice
 from voxbus.tts.voicing import Format, Voicing
 
@@ -29,6 +34,13 @@ _IDLE_S: Final = 60.0
 _CUT_OFF_S: Final = 2.0
 #: No sentence is as long; requests of more are refused by some.
 _MAX_TEXT: Final = 2000
+
+_BY_REQUEST = counter(
+    "tts_by_request",
+    "Sentences that were asked for by a request, because no socket said them.",
+    "provider",
+    "cause",
+)
 
 Message = str | bytes
 
@@ -61,8 +73,20 @@ class Dialect(Protocol):
 
 
 @dataclass(frozen=True)
+class Rest:
+    """The same as a request whose answer streams: ``path`` for a voice, ``body`` for a text."""
+
+    base_url: str
+    headers: Mapping[str, str]
+    path: Callable[[str], str]
+    body: Callable[[str], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
 class Vendor:
-    """``address``: URL and headers for a voice. ``voices``: what names of voices look like there."""
+    """``address``: URL and headers for a voice. ``voices``: what names of voices look like there. ``rest``: None = it
+    takes no requests.
+    """
 
     name: str
     format: Format
@@ -71,6 +95,7 @@ class Vendor:
     address: Callable[[str], tuple[str, Mapping[str, str]]]
     dialect: Callable[[str], Dialect]
     identity: str = ""
+    rest: Rest | None = None
 
     def resolve(self, voice: Voice) -> Voice | None:
         """A name that was meant for this vendor is taken as it is."""
@@ -89,6 +114,11 @@ class SocketProvider(NetworkVoice):
         self._first_audio_s = first_audio_s
         self._idle: dict[str, list[_Socket]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._http = (
+            http.client(vendor.rest.base_url, vendor.rest.headers, connect_s=first_audio_s)
+            if vendor.rest is not None
+            else None
+        )
 
     @property
     def identity(self) -> str:
@@ -102,6 +132,25 @@ class SocketProvider(NetworkVoice):
             self._in_background(self._warm(voice.name))
 
     async def _say(self, text: str, voice: str) -> AsyncGenerator[bytes, None]:
+        begun = False
+        try:
+            async with contextlib.aclosing(self._by_socket(text, voice)) as audio:
+                async for data in audio:
+                    begun = True
+                    yield data
+        except ProviderError as failure:
+            # Who has no key, or nothing left to spend, has it neither way.
+            if begun or not failure.retry or self._http is None or self._vendor.rest is None:
+                raise
+            _BY_REQUEST.labels(self.name, failure.cause).inc()
+        else:
+            return
+        rest = self._vendor.rest
+        async with http.posted(self._http, rest.path(voice), json=rest.body(text)) as response:
+            async for data in response.aiter_bytes():
+                yield data
+
+    async def _by_socket(self, text: str, voice: str) -> AsyncGenerator[bytes, None]:
         """An idle socket may be gone without our knowing: then a new one says it, as long as nothing was said."""
         begun = False
         try:
@@ -186,6 +235,8 @@ class SocketProvider(NetworkVoice):
         sockets = [socket for idle in self._idle.values() for socket in idle]
         self._idle.clear()
         await asyncio.gather(*(socket.close() for socket in sockets), return_exceptions=True)
+        if self._http is not None:
+            await self._http.aclose()
 
 
 class _Socket:

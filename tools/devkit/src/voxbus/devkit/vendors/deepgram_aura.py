@@ -17,6 +17,7 @@ from voxbus.devkit.vendors.desk import Desk, WrongMessage
 from voxbus.devkit.vendors.wire import Gone, Wire, conversed, streamed
 
 NAME: Final = "deepgram-aura"
+REQUESTS: Final = "deepgram-aura-rest"
 _SHAPES: Final[dict[str, set[str]]] = {"Speak": {"text"}, "Flush": set(), "Clear": set(), "Close": set()}
 _OPTIONAL: Final = frozenset({"speed", "mip_opt_out"})
 #: A socket may be flushed so often in so many seconds; then it only warns.
@@ -62,8 +63,8 @@ class DeepgramAura:
         )
 
     async def _request(self, request: web.Request) -> web.StreamResponse:
-        fault = self._desk.faults.take(NAME)
-        if (refusal := deepgram.refused(self._desk, NAME, request, fault)) is not None:
+        fault = self._desk.faults.take(REQUESTS)
+        if (refusal := deepgram.refused(self._desk, REQUESTS, request, fault)) is not None:
             return refusal
         what = self._wrong_query(request, frozenset({"container", "bit_rate"}))
         body: Any = await request.json()

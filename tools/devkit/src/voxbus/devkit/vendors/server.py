@@ -39,6 +39,7 @@ SIMULATED = {
 
 #: Whose faults can be planned: a vendor's protocols have names of their own.
 FAULTY = {name for names in SIMULATED.values() for name in names} | {
+    "deepgram-aura-rest",
     "together-realtime",
     "together-speech",
     "openai-speech",
