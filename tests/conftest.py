@@ -26,6 +26,9 @@ settings.register_profile("search", deadline=None, max_examples=500)
 settings.register_profile("few", derandomize=True, deadline=None, max_examples=5)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+# What it asserts tells of calls, and is no test itself.
+pytest.register_assert_rewrite("tests.e2e.deaths")
+
 _NO_SERVER = "the devkit brings the NATS server"
 
 ROOT = Path(__file__).parent

@@ -32,6 +32,9 @@ PUBLIC_URL = "https://e2e.voxbus.test"
 
 _ENDED_S = 30.0
 
+#: Of silence, and the agent has finished. A busy machine may make it pause longer in mid-sentence than a person would.
+PAUSE_MS = 1500
+
 #: Everything that callers say here, synthesized ahead: a script that waits for it would hold up all the other calls.
 LINES = (
     "goodbye",
@@ -49,9 +52,9 @@ C = TypeVar("C")
 
 async def agree(caller: Caller) -> None:
     """Hears the greeting, says yes, hears the answer, says goodbye."""
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("yes please"))
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("goodbye"))
     await caller.expect_hangup()
 
@@ -160,7 +163,7 @@ async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone
             | {
                 "AGENTS_DIR": str(Path(__file__).parent / "agents"),
                 "PERSONA": "talker",
-                "SCRIPTED_TOKEN_DELAY_MS": "20",
+                "SCRIPTED_TOKEN_DELAY_MS": "40",  # a worker is at work long enough to be met at it
                 "FILLER_AFTER_MS": "5000",  # a busy machine is no reason for words that no test waits for
                 "CALLS_PER_SECOND": "20",
             },

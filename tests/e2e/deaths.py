@@ -65,6 +65,8 @@ class Supervisor:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
+        # One, made before anybody is in a hurry: each loads the certificates of the world.
+        self._http = httpx.AsyncClient(trust_env=False)
         self._restarts: list[asyncio.Task[Child]] = []
 
     async def end(self, name: str, number: int = signal.SIGKILL) -> int:
@@ -92,13 +94,14 @@ class Supervisor:
 
     async def at_work(self) -> str:
         """An LLM worker that answers a turn just now."""
-        async with httpx.AsyncClient() as http, asyncio.timeout(30):
-            while (name := await busy_llm(self._stack, http)) is None:
+        async with asyncio.timeout(30):
+            while (name := await busy_llm(self._stack, self._http)) is None:
                 await asyncio.sleep(0.002)
         return name
 
     async def done(self) -> None:
         await asyncio.gather(*self._restarts)
+        await self._http.aclose()
 
 
 async def ask(caller: Caller, call: Call, watch: Watch, turn: int, *, key: str = "") -> None:

@@ -20,7 +20,7 @@ from voxbus.devkit.carrier import CallResult, Span, Telephone
 from voxbus.devkit.demo.office import Office
 from voxbus.devkit.speech import speak
 
-from .conftest import Calls, Held, agree
+from .conftest import PAUSE_MS, Calls, Held, agree
 
 if TYPE_CHECKING:
     from voxbus.devkit.demo.facts import Order
@@ -100,7 +100,7 @@ async def desk(phone: Phone) -> AsyncIterator[Desk]:
 
 
 async def listen(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
 
 
 async def hello(caller: Caller) -> None:

@@ -24,7 +24,7 @@ from voxbus.devkit.caller import Caller
 from voxbus.devkit.carrier import LineQuality
 from voxbus.devkit.speech import speak
 
-from .conftest import Calls, Held, agree
+from .conftest import PAUSE_MS, Calls, Held, agree
 
 if TYPE_CHECKING:
     from .conftest import Phone
@@ -48,25 +48,25 @@ CLEARED_MS = 5000.0
 
 
 async def barge_in(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("tell me a story"))
     await caller.interrupt(speak("please stop that"), after_ms=1500)
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak(BYE))
     await caller.expect_hangup()
 
 
 async def backchannel(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("tell me a story"))
     await caller.mm_hm(speak("mm-hm", rate=HUM_RATE), after_ms=1500)
-    await caller.listen(quiet_ms=1500)
+    await caller.listen(quiet_ms=PAUSE_MS)
 
 
 async def story(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("tell me a story"))
-    await caller.listen(quiet_ms=1500)
+    await caller.listen(quiet_ms=PAUSE_MS)
 
 
 async def silence(caller: Caller) -> None:
@@ -74,38 +74,38 @@ async def silence(caller: Caller) -> None:
 
 
 async def keys(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.press("1#")
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
 
 
 async def key_over_the_agent(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("tell me a story"))
     await caller.until_speaking(1500)
     await caller.press("1#")
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
 
 
 async def unknown_words(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("the moon is made of old green cheese"))
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
 
 
 async def hanging_up(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("tell me a story"))
     await caller.until_speaking(500)
     await caller.hang_up()
 
 
 async def second_thoughts(caller: Caller) -> None:
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak(BYE))
-    await caller.listen(quiet_ms=200)
+    await caller.listen(quiet_ms=60)  # a second later it would be too late
     await caller.say(speak("yes please"))
-    await caller.listen()
+    await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak(BYE))
     await caller.expect_hangup()
 

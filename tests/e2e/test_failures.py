@@ -17,7 +17,7 @@ from voxbus.devkit.caller import Caller
 from voxbus.devkit.carrier import Call
 from voxbus.devkit.speech import speak
 
-from .conftest import PUBLIC_URL, agree
+from .conftest import PAUSE_MS, PUBLIC_URL, agree
 from .deaths import (
     Supervisor,
     Watch,
@@ -69,7 +69,7 @@ async def test_workers_are_killed_in_the_middle_of_turns(
     ]
 
     async def script(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         for turn, moment in enumerate(moments, start=2):
             killing = asyncio.ensure_future(moment(turn))
             await ask(caller, call, watch, turn)
@@ -108,7 +108,7 @@ async def test_what_frozen_workers_say_when_they_are_woken_counts_for_nothing(
         call: Call, moment: Callable[[], Awaitable[None]], key: str
     ) -> Callable[[Caller], Awaitable[None]]:
         async def talk(caller: Caller) -> None:
-            await caller.listen()
+            await caller.listen(quiet_ms=PAUSE_MS)
             striking = asyncio.ensure_future(moment())
             await ask(caller, call, watch, 2, key=key)
             await striking
@@ -137,7 +137,7 @@ async def test_workers_that_are_told_to_go_leave_twenty_calls_to_the_others(
 
     def script(call: Call) -> Callable[[Caller], Awaitable[None]]:
         async def talk(caller: Caller) -> None:
-            await caller.listen()
+            await caller.listen(quiet_ms=PAUSE_MS)
             await ask(caller, call, watch, 2, key="1")
 
         return talk

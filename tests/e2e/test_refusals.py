@@ -10,6 +10,8 @@ import pytest
 
 from voxbus.devkit.caller import Caller
 
+from .conftest import PAUSE_MS
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Phone
 
@@ -39,7 +41,7 @@ async def test_an_agent_that_does_not_exist(phone: Phone) -> None:
 
 async def test_the_handshake_is_accepted_in_both_forms_of_its_url(phone: Phone) -> None:
     async def greeted(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
 
     exact, slash = await asyncio.gather(phone.call(greeted), phone.call(greeted, sign_trailing_slash=True))
     assert exact.heard(1) == slash.heard(1) == "Hello, this is a test."

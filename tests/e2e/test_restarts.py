@@ -14,6 +14,7 @@ from voxbus.devkit.caller import Caller, ScriptFailed
 from voxbus.devkit.carrier import Call
 from voxbus.devkit.speech import speak
 
+from .conftest import PAUSE_MS
 from .deaths import STORY, Supervisor, Watch, ask, assert_nothing_was_played_twice, assert_stories, silence_ms
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ async def test_a_gateway_that_is_told_to_go_hands_its_call_over_in_a_quiet_momen
     call = phone.carrier.prepare(phone.plan("brief"))
 
     async def script(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         resumed = watch.soon(Resumed, call)
         ending = asyncio.create_task(
             supervisor.end("gateway-0", signal.SIGTERM)
@@ -65,7 +66,7 @@ async def test_a_gateway_is_killed_while_the_agent_speaks(
     breaks_off = phone.carrier.prepare(phone.plan("brief", on_loss="end_call"))
 
     async def script(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         killing = asyncio.create_task(kill())
         await ask(caller, goes_on, watch, 2)
         assert await killing == -signal.SIGKILL
@@ -108,7 +109,7 @@ async def test_a_gateway_is_killed_in_the_middle_of_a_goodbye(
     call = phone.carrier.prepare(phone.plan("brief"))
 
     async def script(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         half_said = watch.soon(Heard, call, turn=2, sentence=0)
         await asyncio.sleep(0)
         await caller.press("8")
@@ -128,14 +129,14 @@ async def test_nats_restarts_while_callers_and_agents_speak(phone: Phone, watch:
     asking, listening = calls
 
     async def ask_through_it(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         await watch.first(Heard, listening, turn=2, sentence=0)
         restarting = asyncio.create_task(phone.stack.nats.restart(signal.SIGKILL, down_s=0.3))
         await ask(caller, asking, watch, 2)
         await restarting
 
     async def listen_through_it(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         await caller.wait(600)  # until the other one listens as well
         await ask(caller, listening, watch, 2, key="1")
 

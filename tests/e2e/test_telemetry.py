@@ -17,6 +17,8 @@ from voxbus.devkit.cli import main
 from voxbus.devkit.docs.metrics import by_part
 from voxbus.devkit.speech import speak
 
+from .conftest import PAUSE_MS
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Phone
 
@@ -73,12 +75,12 @@ async def test_a_call_is_seen_in_numbers_and_lines_and_not_overheard(
     phone: Phone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def interrupts(caller: Caller) -> None:
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         await caller.say(speak("tell me a story"))
         await caller.interrupt(speak("please stop that"), after_ms=1500)
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
         await caller.press("1#")
-        await caller.listen()
+        await caller.listen(quiet_ms=PAUSE_MS)
 
     before = await samples(phone)
     held = await phone.call(interrupts)
