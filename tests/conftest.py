@@ -32,13 +32,13 @@ pytest.register_assert_rewrite("tests.e2e.deaths")
 _NO_SERVER = "the devkit brings the NATS server"
 
 ROOT = Path(__file__).parent
-#: One stack, one process: a test that kills workers is not to meet another one's calls.
-_ONE_STACK = ("calls_out", "conversations", "failures", "refusals", "restarts", "telemetry")
+#: All others of tests/e2e share one stack, and so one process.
+_OWN_STACK = tuple(f"e2e/test_{name}.py" for name in ("campaign", "demo", "full_house", "phone"))
 #: Nothing is shared between the tests of these: each may run in another process.
 _APART = ("e2e/test_demo.py", "e2e/test_full_house.py", "scheduler/test_dialling.py", "stt/test_vendors.py")
 #: What takes long, the longest first: begun last, it would be waited for alone.
 _LONG = (
-    *(f"e2e/test_{name}.py" for name in _ONE_STACK),
+    "one stack",
     "e2e/test_campaign.py",
     "e2e/test_demo.py",
     "e2e/test_phone.py",
@@ -58,13 +58,15 @@ _LONG = (
 )
 
 
-def _file(nodeid: str) -> str:
-    return nodeid.partition("::")[0].removeprefix(f"{ROOT.name}/")
+def _work(nodeid: str) -> str:
+    """What is done by one process: a file, as a rule."""
+    file = nodeid.partition("::")[0].removeprefix(f"{ROOT.name}/")
+    return "one stack" if file.startswith("e2e/") and file not in _OWN_STACK else file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: place for place, name in enumerate(_LONG)}
-    items.sort(key=lambda item: rank.get(_file(item.nodeid), len(_LONG)))
+    items.sort(key=lambda item: rank.get(_work(item.nodeid), len(_LONG)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -74,10 +76,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            file = _file(nodeid)
-            if file in _APART:
-                return nodeid
-            return "one stack" if file in _LONG[: len(_ONE_STACK)] else file
+            work = _work(nodeid)
+            return nodeid if work in _APART else work
 
     return Scheduling(config, log)
 
