@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
 
 from voxbus.common import events as ev
 from voxbus.common.agents import Voice
@@ -13,6 +14,9 @@ from voxbus.devkit.bench.timing import Case
 from voxbus.gateway.core_caller import CallerAudio
 from voxbus.gateway.core_media import Media, Writer, parse
 from voxbus.gateway.core_playout import Mark, Player, Publish
+from voxbus.gateway.recording.core_tape import Tape
+from voxbus.gateway.recording.core_wav import interleave
+from voxbus.gateway.recording.recorder import CHUNK
 
 _SID, _STREAM = "CA" + "0" * 32, "MZ" + "0" * 32
 _FRAME = bytes(range(160))
@@ -28,13 +32,32 @@ def cases() -> list[Case]:
         {"event": "media", "sequenceNumber": "52", "streamSid": _STREAM, "media": media}
     ).encode()
     caller, writer = CallerAudio(0.0), Writer(_STREAM)
-    five = _FRAME * 5
+    five, second = _FRAME * 5, [_FRAME] * 100
     return [
         Case("read a media message", lambda: parse(text), _FRAMES_A_SECOND),
         Case("caller frame: JSON to bus message", lambda: _forward(caller, text), _FRAMES_A_SECOND),
+        Case("record a frame of each side", _tape(), _FRAMES_A_SECOND),
+        Case("interleave 1 s of a recording", lambda: interleave(second), 1.0),
         Case("write a media message (100 ms)", lambda: writer.media(five), _FRAMES_A_SECOND / 10),
         Case("play out a reply of 4 s", _play_out, _REPLIES_A_SECOND),
     ]
+
+
+def _tape() -> Callable[[], int]:
+    """What a recorded call adds to each frame of its caller; half of the time the agent speaks."""
+    tape = Tape(0.0)
+    tape.runs = True
+    media_ms = 0
+
+    def record() -> int:
+        nonlocal media_ms
+        if media_ms % 2000 == 0:
+            tape.sent(_FRAME * 50, float(media_ms))
+        tape.caller(media_ms, _FRAME, float(media_ms))
+        media_ms += FRAME_MS
+        return len(tape.take()) if tape.waiting >= CHUNK else 1
+
+    return record
 
 
 def _forward(caller: CallerAudio, text: bytes) -> int:
