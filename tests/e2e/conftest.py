@@ -107,6 +107,7 @@ class Phone:
     bus: Bus
     carrier: Carrier
     exchange: Exchange
+    recordings: Path
 
     def plan(self, agent: str = "talker", **more: Any) -> CallPlan:
         plan = CallPlan(
@@ -156,6 +157,7 @@ class Phone:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
     await asyncio.to_thread(lambda: [speak(line) for line in LINES])
+    recordings = tmp_path_factory.mktemp("recordings")
     async with LocalCarrier(PUBLIC_URL) as local, Carrier() as carrier:
         stack = Stack(
             counts={"gateway": 2, "stt": 2, "llm": 2, "tts": 2},
@@ -163,6 +165,7 @@ async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone
             | {
                 "AGENTS_DIR": str(Path(__file__).parent / "agents"),
                 "PERSONA": "talker",
+                "RECORDINGS_DIR": str(recordings),
                 "SCRIPTED_TOKEN_DELAY_MS": "40",  # a worker is at work long enough to be met at it
                 "FILLER_AFTER_MS": "5000",  # a busy machine is no reason for words that no test waits for
                 "CALLS_PER_SECOND": "20",
@@ -172,7 +175,7 @@ async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone
         async with stack:
             local.serve(stack)
             bus = await Bus.connect(stack.bus_config("e2e"))
-            yield Phone(stack, bus, carrier, local.exchange)
+            yield Phone(stack, bus, carrier, local.exchange, recordings)
             await bus.close()
     # After everything that the tests did, deaths and deploys among them: no service lacked a right.
     lacking = [
