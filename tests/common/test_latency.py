@@ -40,6 +40,13 @@ def test_each_stage_measured_its_own_part_and_the_rest_is_the_bus() -> None:
     assert latency_of(state) == Latency(510, 20, 30, 50, 15, 25, 650)
 
 
+def test_the_time_in_tools_is_not_the_models() -> None:
+    state = turn()
+    asked = replace(SENTENCE, first_token_ms=130, tools_ms=100, ready_ms=180)
+    state.sentences[0] = SentenceState(asked, 1.0, heard=heard(response_ms=750.0, synthesis_ms=15.0))
+    assert latency_of(state) == Latency(510, 20, 30, 50, 15, 25, 750, tools_ms=100)
+
+
 def test_nothing_is_known_before_it_was_heard() -> None:
     assert latency_of(turn()) is None
     assert latency_of(TurnState(2, utterance=SAID)) is None

@@ -34,6 +34,7 @@ async def crm(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
     async with backend() as made:
         made.answer = lambda _asked: [60.0] if len(made.asked) == 1 else json_answer('{"booked":"at ten"}')
         monkeypatch.setenv("CRM_URL", made.url)
+        monkeypatch.setenv("CRM_TOKEN", "t1")
         yield made
 
 

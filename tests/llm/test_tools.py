@@ -252,7 +252,7 @@ async def test_what_takes_long_is_bridged(
     # To the model it is what was said before the answer came.
     assert chat.requests[1]["messages"][-2]["content"] == "One moment, I write it down."
     first, second, _ = call.of(Sentence, 2)
-    assert first.tools_ms == 0
+    assert 50 < first.tools_ms <= first.first_token_ms == first.ready_ms
     assert 700 < second.tools_ms <= second.first_token_ms
 
 
@@ -388,7 +388,7 @@ async def test_an_optional_tool_that_lacks_a_variable_is_done_without(
 ) -> None:
     chat.answers = [reply("I cannot book.")]
     await start_worker(openai_base_url=chat.url)
-    await ask(call, talker(reminder, url="${NO_SUCH_URL}/x", optional=True))
+    await ask(call, talker(reminder, url="${NO_SUCH_URL}/x", headers={}, optional=True))
     await call.reply_to(2)
     assert "book" not in [t["function"]["name"] for t in chat.requests[0]["tools"]]
 
@@ -408,6 +408,7 @@ tools:
         ("${CRM_URL}", "NO_SUCH_TOKEN", "look_up of the agent clerk: NO_SUCH_TOKEN is not set; set it"),
         ("${CRM_URL}", "OPENAI_API_KEY", "OPENAI_API_KEY is the worker's own and goes to no tool"),
         ("${CRM_TOKEN}", "CRM_TOKEN", "CRM_TOKEN is no origin"),
+        ("${NO_SUCH_URL}", "CRM_TOKEN", "NO_SUCH_URL is not set"),
     ],
 )
 async def test_a_worker_that_can_see_it_does_not_start(
@@ -419,6 +420,15 @@ async def test_a_worker_that_can_see_it_does_not_start(
     assert complaint in str(caught.value)
     assert TOKEN not in str(caught.value)
     assert "sk-own" not in str(caught.value)
+
+
+async def test_an_optional_tool_that_is_set_up_by_half_is_a_mistake(
+    tmp_path: Any, crm: Backend, start_worker: StartWorker
+) -> None:
+    half = AGENT_FILE % ("${NO_SUCH_URL}", "CRM_TOKEN")
+    (tmp_path / "clerk.yaml").write_text(half.replace("description: x", "description: x, optional: true"))
+    with pytest.raises(SettingsError, match="NO_SUCH_URL is not set; set it, too"):
+        await start_worker(agents_dir=tmp_path)
 
 
 async def test_a_secret_may_be_in_a_file(

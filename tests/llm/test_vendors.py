@@ -11,7 +11,7 @@ import pytest
 from voxbus.common.agent_files import load_agents, resolve
 from voxbus.common.errors import ProviderError
 from voxbus.llm.core_messages import GO_ON
-from voxbus.llm.core_trail import Message
+from voxbus.llm.core_trail import Invocation, Message
 from voxbus.llm.limits import Limits, limited
 from voxbus.llm.providers import Providers
 from voxbus.llm.providers.base import Delta, Finish, Provider, Request, Text, ToolCall, Usage
@@ -70,6 +70,21 @@ async def test_a_tool(provider: Provider) -> None:
     assert Finish("tool_calls") in deltas
     transferred = await take(provider, Message("user", "talk to a human"))
     assert ToolCall("transfer_call", {"target": "front_desk"}) in transferred
+
+
+async def test_a_tool_of_the_agents_own(provider: Provider, vendors: Vendors) -> None:
+    asked = (*BEGUN, Message("user", "When is my appointment?"))
+    request = Request(REMINDER, asked, (), tools=REMINDER.tools)
+    deltas = [delta async for delta in limited(provider.stream(request), LIMITS)]
+    assert [delta for delta in deltas if isinstance(delta, ToolCall)] == [
+        ToolCall("get_next_appointment", {})
+    ]
+    called = Invocation("call_2_0_0", "get_next_appointment", {})
+    answer = '{"day":"Wednesday","time":"noon","provider":"Doctor Adams"}'
+    told = (Message("assistant", "", calls=(called,)), Message("tool", answer, call=called))
+    request = Request(REMINDER, (*asked, *told), (), tools=REMINDER.tools)
+    deltas = [delta async for delta in limited(provider.stream(request), LIMITS)]
+    assert text_of(deltas).startswith("Your appointment with Doctor Adams is on Wednesday at noon.")
 
 
 async def test_a_reply_that_another_worker_began_goes_on(provider: Provider) -> None:

@@ -75,6 +75,7 @@ def test_the_parts_of_a_turn(conversation: Script) -> None:
     assert parts == {
         "endpointing": 500.0,
         "recognition": 20.0,
+        "tools": None,
         "first_token": 100.0,
         "first_sentence": 50.0,
         "synthesis": 60.0,
@@ -149,6 +150,19 @@ def test_tools(script: Script) -> None:
         ("end_call", True, 1.2),
         ("look_up", None, 0.0),
     ]
+
+
+def test_the_time_in_tools_is_not_the_models(script: Script) -> None:
+    sid = script.sid
+    script.start().says(2, "when is it")
+    script.add(ev.ToolCalled(call=sid, turn=2, index=0, name="look_up"))
+    script.add(ev.ToolReturned(call=sid, turn=2, index=0, name="look_up", ok=True, duration_ms=70))
+    said = ev.Sentence(
+        call=sid, turn=2, index=0, text="x", voice=Voice(), first_token_ms=100, tools_ms=80, ready_ms=130
+    )
+    script.add(said).hears(2, response_ms=900).ends()
+    (turn,) = build(script.log).turns
+    assert (turn.latency.tools, turn.latency.first_token, turn.latency.first_sentence) == (80, 20, 30)
 
 
 def test_what_nobody_could_tell_is_unknown(script: Script) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from voxbus.common.events import Continued, Dtmf, Ended, Heard, Interrupted, Sentence, Stored, Utterance
-from voxbus.devkit.demo.checks import check, says
+from voxbus.devkit.crm import Appointment, Crm
+from voxbus.devkit.demo.checks import check, looked_up, says
 from voxbus.devkit.demo.facts import Pressed
 from voxbus.devkit.demo.summary import Check
 
@@ -136,3 +137,13 @@ def test_what_was_asked_for_must_have_been_heard(sample: SampleCall) -> None:
     assert not says(sample.summary(), 3, "thursday at two").passed  # generated, and cut off before it
     assert not says(sample.summary(), 9, "thursday at two").passed
     assert not says(sample.summary(), 5, "").passed
+
+
+def test_what_was_looked_up_must_have_been_asked_for_and_said(sample: SampleCall) -> None:
+    """It may have been cut off: the agent knew it."""
+    crm = Crm(first=Appointment("Wednesday", "nine"))
+    assert not looked_up(sample.summary(), 4, crm).passed
+    crm.asked.append("GET +15550100001")
+    turn = next(m.turn.number for m in sample.summary().turns if "Wednesday" in str(m.turn.sentences))
+    assert looked_up(sample.summary(), turn, crm).passed
+    assert not looked_up(sample.summary(), turn + 1, crm).passed

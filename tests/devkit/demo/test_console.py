@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from voxbus.common.events import Sentence, Stored, ToolReturned
 from voxbus.devkit.demo.checks import check
 from voxbus.devkit.demo.console import LiveTranscript, Style, report
 from voxbus.devkit.demo.summary import Check, Summary
@@ -94,3 +95,24 @@ def test_a_failed_check_is_explained_and_a_passed_one_is_not(sample: SampleCall)
     assert "✓ good" in text
     assert "hidden" not in text
     assert "✗ bad\n      expected a; seen: b" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "ok", "told"),
+    [
+        ("look_up", True, ["[look_up answered in 12 ms]"]),
+        ("book", False, ["[book failed in 12 ms]"]),
+        ("end_call", True, []),
+    ],
+)
+def test_a_tool_is_told_by_what_came_of_it_and_not_by_what_it_said(
+    sample: SampleCall, name: str, ok: bool, told: list[str]
+) -> None:
+    live = LiveTranscript(PLAIN)
+    begun = next(index for index, stored in enumerate(sample.log) if isinstance(stored.event, Sentence))
+    for stored in sample.log[: begun + 1]:
+        live.lines(stored)
+    of = {"call": stored.event.call, "turn": 1, "index": 0, "name": name}
+    returned = ToolReturned(**of, ok=ok, result="sekret", duration_ms=12.3)  # type: ignore[arg-type]
+    lines = live.lines(Stored(stored.sequence + 1, stored.time_s, returned))
+    assert [line[18:] for line in lines] == told

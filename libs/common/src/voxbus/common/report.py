@@ -63,7 +63,10 @@ class Latency(Part):
         default=None, description="Last speech to the decision that the turn is over."
     )
     recognition: float | None = Field(default=None, description="That decision to the text.")
-    first_token: float | None = Field(default=None, description="The text to the model's first token.")
+    tools: float | None = Field(default=None, description="Tools that were asked before the first token.")
+    first_token: float | None = Field(
+        default=None, description="The text to the model's first token, without the tools."
+    )
     first_sentence: float | None = Field(default=None, description="First token to the first whole sentence.")
     synthesis: float | None = Field(default=None, description="The sentence to its first audio.")
     playout: float | None = Field(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -83,6 +84,7 @@ class ReplyWriter:
         self._received_s = received_s
         self._first_token_ms = 0.0
         self._tools_ms = 0.0
+        self._tools_since_ms: float | None = None
         self._notice = notice
         self.published = published
         self.meanwhile = meanwhile | frozenset(range(len(notice)))
@@ -106,10 +108,19 @@ class ReplyWriter:
         for text in self._notice[len(self.published) :]:
             await self.say(text)
 
-    def spent_in_tools(self, ms: float) -> None:
+    @contextmanager
+    def using_tools(self) -> Iterator[None]:
         """Before the first token of the reply it is not the model's time."""
-        if not self._first_token_ms:
-            self._tools_ms += ms
+        self._tools_since_ms = self.elapsed_ms()
+        try:
+            yield
+        finally:
+            self._tools_ms, self._tools_since_ms = self._in_tools_ms(), None
+
+    def _in_tools_ms(self) -> float:
+        if self._tools_since_ms is None or self._first_token_ms:
+            return self._tools_ms
+        return self._tools_ms + self.elapsed_ms() - self._tools_since_ms
 
     async def say(
         self, text: str, *, fallback: bool = False, cause: str = "", meanwhile: bool = False
@@ -117,9 +128,11 @@ class ReplyWriter:
         """Raises Overtaken when the log holds another sentence at this place, or the end of the reply."""
         ready_ms = self.elapsed_ms()
         left = len(self._notice) - len(self.published)
+        # Of what is said meanwhile no model has made a token.
+        first_ms = self._first_token_ms or (ready_ms if meanwhile else 0.0)
         sentence = Sentence(
             **self._of, index=len(self.published), text=text, voice=self._voice, fallback=fallback, cause=cause,
-            meanwhile=meanwhile, first_token_ms=self._first_token_ms, tools_ms=self._tools_ms, ready_ms=ready_ms,
+            meanwhile=meanwhile, first_token_ms=first_ms, tools_ms=self._in_tools_ms(), ready_ms=ready_ms,
             interruptible=left <= 0, notice="" if left <= 0 else "end" if left == 1 else "part",
         )  # fmt: skip
         try:

@@ -165,19 +165,21 @@ def _latency(turn: TurnState, sentences: Sequence[SentenceState]) -> Latency:
         "no_words",
     )
     total = _response_ms(turn, sentences) if spoken else 0.0
-    endpointing = recognition = first_token = first_sentence = synthesis = playout = None
+    endpointing = recognition = tools = first_token = first_sentence = synthesis = playout = None
     if spoken and utterance is not None:
         endpointing, recognition = utterance.endpoint_ms, utterance.recognition_ms
     if first is not None:
-        first_token = first.event.first_token_ms
-        first_sentence = first.event.ready_ms - first_token
+        tools = first.event.tools_ms if turn.tools_called else None
+        first_token = first.event.first_token_ms - first.event.tools_ms
+        first_sentence = first.event.ready_ms - first.event.first_token_ms
         synthesis = first.heard.synthesis_ms if first.heard is not None else None
     if total:
-        known = (endpointing, recognition, first_token, first_sentence, synthesis)
+        known = (endpointing, recognition, tools, first_token, first_sentence, synthesis)
         playout = total - sum(part for part in known if part is not None)
     return Latency(
         endpointing=_ms(endpointing),
         recognition=_ms(recognition),
+        tools=_ms(tools),
         first_token=_ms(first_token),
         first_sentence=_ms(first_sentence),
         synthesis=_ms(synthesis),

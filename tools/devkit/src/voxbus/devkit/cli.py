@@ -18,7 +18,7 @@ COMMANDS = (
     (
         "simulate",
         "voxbus.devkit.commands.simulate",
-        "speak the vendors' side of the providers, and fail on request",
+        "be the vendors of the providers, or an example CRM",
     ),
     ("carrier", "voxbus.devkit.commands.carrier", "run the simulated carrier alone"),
     ("tap", "voxbus.devkit.commands.tap", "show the events of a call, live"),

@@ -49,7 +49,8 @@ class Environment:
             if name in self._own:
                 return f"{name} is the worker's own and goes to no tool; give the tool a variable of its own"
             if not self.get(name):
-                return f"{name} is not set; set it, or mark the tool optional: true"
+                advice = "set it, too" if tool.optional else "set it, or mark the tool optional: true"
+                return f"{name} is not set; {advice}"
         try:
             template.check(tool, self.of(tool))
         except AgentError as error:
@@ -57,10 +58,10 @@ class Environment:
         return ""
 
     def problems(self, agent: Agent) -> Iterator[str]:
-        """Why the agent cannot take calls here. What an optional tool lacks is no reason."""
+        """Why the agent cannot take calls here. An optional tool of which nothing is set is no reason."""
         for tool in agent.tools:
             wrong = self.problem(tool)
-            if wrong and not (tool.optional and self.lacks(tool)):
+            if wrong and (any(self.of(tool).values()) or not tool.optional):
                 yield f"the tool {tool.name} of the agent {agent.name}: {wrong}"
 
     def lacks(self, tool: Tool) -> bool:

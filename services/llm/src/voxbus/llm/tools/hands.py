@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from dataclasses import replace
 from typing import Final
 
@@ -55,9 +54,10 @@ class Hands:
 
     async def settle(self, work: Work) -> None:
         """What another worker called, and of which no answer came. Raises Overtaken when one came after all."""
-        for at, step in enumerate(work.steps):
-            if step.result is None:
-                work.steps[at] = await self._again(work, step)
+        with work.writer.using_tools():
+            for at, step in enumerate(work.steps):
+                if step.result is None:
+                    work.steps[at] = await self._again(work, step)
 
     async def _again(self, work: Work, step: Step) -> Step:
         tool = self._tool(work, step.invocation.name)
@@ -73,16 +73,16 @@ class Hands:
 
     async def use(self, work: Work, calls: list[ToolCall], number: int) -> None:
         """One round, in the order that the model wants. Raises Overtaken when somebody else is at it."""
-        began_s = time.monotonic()
-        for call in calls[:_MOST_CALLS]:
-            name = call.name[:_NAME_CHARACTERS]
-            index = self.next_index(work)
-            made = invocation(work.ask.turn, work.ask.attempt, index, name, call.arguments)
-            step = Step(made, index, number, said=len(work.writer.published))
-            work.steps.append(await self._use(work, step, call))
-        work.writer.spent_in_tools((time.monotonic() - began_s) * 1000)
+        confirmed = await work.confirmed()
+        with work.writer.using_tools():
+            for call in calls[:_MOST_CALLS]:
+                name = call.name[:_NAME_CHARACTERS]
+                index = self.next_index(work)
+                made = invocation(work.ask.turn, work.ask.attempt, index, name, call.arguments)
+                step = Step(made, index, number, said=len(work.writer.published))
+                work.steps.append(await self._use(work, step, call, confirmed))
 
-    async def _use(self, work: Work, step: Step, call: ToolCall) -> Step:
+    async def _use(self, work: Work, step: Step, call: ToolCall, confirmed: bool) -> Step:
         tool = self._tool(work, call.name)
         prepared: Request | Outcome
         if tool is None:
@@ -92,7 +92,7 @@ class Hands:
             prepared = unfit(["they are no object of JSON"])
         else:
             prepared = self._toolbox.prepare(tool, call.arguments, work.started)
-        if not await work.confirmed():
+        if not confirmed:
             prepared = Outcome("unconfirmed", "Not done: the caller has not finished speaking.")
         hidden = tool.redact if tool is not None else ()
         await work.writer.called(step, json.dumps(redacted(call.arguments, hidden), sort_keys=True))
@@ -117,7 +117,7 @@ class Hands:
         self._under_way.add(task)
         task.add_done_callback(self._gone)
         await asyncio.wait((task,), timeout=self._meanwhile_s)
-        if not task.done() and not work.writer.published:
+        if not task.done() and not work.writer.own:
             for text in spoken(tool.meanwhile, work.agent.language):
                 await work.writer.say(text, meanwhile=True)
         outcome = await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""``voxbus simulate providers``: the vendors' side of every provider, on this machine, with no account anywhere."""
+"""``voxbus simulate``: the other side of what a call needs, on this machine, with no account anywhere."""
 
 from __future__ import annotations
 
@@ -8,25 +8,31 @@ import contextlib
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from voxbus.common.agent_files import load_agents
 from voxbus.common.errors import AgentError
+from voxbus.devkit.crm import Crm
 from voxbus.devkit.speech import SpeechError, load
 from voxbus.devkit.vendors.desk import Desk
 from voxbus.devkit.vendors.ear import Phrasebook
 from voxbus.devkit.vendors.mind import Mind
 from voxbus.devkit.vendors.server import SIMULATED, Vendors
 
-DESCRIPTION = """Speaks the vendors' side of the providers' protocols, strictly, and fails on request (POST
-/simulator/faults {"vendor", "kind", "after", "times"}). GET /simulator says what was asked, and what was wrong."""
+DESCRIPTION = """providers: speaks the vendors' side of the providers' protocols, strictly, and fails on request (POST
+/simulator/faults {"vendor", "kind", "after", "times"}); GET /simulator says what was asked, and what was wrong. crm: a
+dentist's appointments behind a bearer token, for the tools of the appointment_reminder to ask."""
+
+_PORTS = {"providers": 8095, "crm": 8096}
 
 CANNOT_RUN = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["providers"], help="what is simulated")
-    parser.add_argument("--port", type=int, default=8095, help="0 = a free one (default 8095)")
+    parser.add_argument("what", choices=list(_PORTS), help="what is simulated")
+    parser.add_argument("--port", type=int, help="0 = a free one (default 8095; crm: 8096)")
+    parser.add_argument("--token", default="", help="of the crm (default: one at random)")
     parser.add_argument("--agents", type=Path, default=Path("agents"), help="whose dialogues the model knows")
     parser.add_argument(
         "--hear", action="append", default=[], metavar="TEXT", help="what speech is taken for; in turn"
@@ -38,6 +44,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.port is None:
+        arguments.port = _PORTS[arguments.what]
+    return _crm(arguments) if arguments.what == "crm" else _providers(arguments)
+
+
+def _crm(arguments: argparse.Namespace) -> int:
+    async def serve() -> None:
+        async with Crm(token=arguments.token, port=arguments.port) as crm:
+            await _shown("an example CRM", crm.environment)
+            print(json.dumps({"asked": len(crm.asked)}))
+
+    try:
+        asyncio.run(serve())
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return CANNOT_RUN
+    return 0
+
+
+def _providers(arguments: argparse.Namespace) -> int:
     try:
         desk = Desk(mind=Mind(load_agents(arguments.agents).values()), token_delay_s=0.02)
         desk.book = Phrasebook(told=list(arguments.hear) or ["hello"])
@@ -57,16 +83,19 @@ def _text_of(path: Path) -> str:
 
 
 async def _serve(vendors: Vendors) -> None:
+    async with vendors:
+        simulated = ", ".join(f"{service}: {' '.join(names)}" for service, names in SIMULATED.items())
+        await _shown(simulated, vendors.environment)
+    print(json.dumps(dict(vendors.desk.counts)))
+
+
+async def _shown(what: str, environment: Mapping[str, str]) -> None:
+    """Says how to find it, and returns when it is to end."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with vendors:
-        simulated = ", ".join(f"{service}: {' '.join(names)}" for service, names in SIMULATED.items())
-        print(
-            f"# {simulated}\n# for .env, or the services' environment; ctrl-C ends it and says what was wrong"
-        )
-        for name, value in vendors.environment.items():
-            print(f"{name}={value}", flush=True)
-        with contextlib.suppress(asyncio.CancelledError):
-            await stop.wait()
-    print(json.dumps(dict(vendors.desk.counts)))
+    print(f"# {what}\n# for .env, or the services' environment; ctrl-C ends it and says what was asked")
+    for name, value in environment.items():
+        print(f"{name}={value}", flush=True)
+    with contextlib.suppress(asyncio.CancelledError):
+        await stop.wait()

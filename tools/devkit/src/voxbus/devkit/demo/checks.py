@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from voxbus.devkit.crm import Crm
 from voxbus.devkit.demo.facts import CarrierFacts, Moment
 from voxbus.devkit.demo.measure import MeasuredTurn
 from voxbus.devkit.demo.summary import Check, Summary
@@ -62,6 +63,17 @@ def says(summary: Summary, turn: int, words: str, name: str = "what was asked fo
     heard = " ".join(s.heard for m in summary.turns if m.turn.number == turn for s in m.turn.sentences)
     seen, expected = f"“{heard}”", f"“{words}” in turn {turn}"
     return _check(name, bool(words) and words in heard.lower(), seen, expected)
+
+
+def looked_up(summary: Summary, turn: int, crm: Crm) -> Check:
+    """Whether the reply of the turn names the appointment that the CRM has, heard or cut off."""
+    told = " ".join(
+        f"{s.heard} {s.unheard}" for m in summary.turns if m.turn.number == turn for s in m.turn.sentences
+    )
+    words = f"{crm.first.day} at {crm.first.time}".lower()
+    expected = f"“{words}” in turn {turn}, asked of the CRM"
+    seen = f"“{told}”, and the CRM was asked {len(crm.asked)} times"
+    return _check("the appointment is looked up", bool(crm.asked) and words in told.lower(), seen, expected)
 
 
 def _check(name: str, passed: bool, seen: str, expected: str) -> Check:

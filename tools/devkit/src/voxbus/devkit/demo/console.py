@@ -18,10 +18,12 @@ from voxbus.common.events import (
     ReportLost,
     Sentence,
     Stored,
+    ToolReturned,
     Utterance,
     UtteranceConfirmed,
 )
 from voxbus.common.fold import CallState
+from voxbus.common.tools import BUILT_IN
 from voxbus.devkit.demo.measure import MeasuredTurn
 from voxbus.devkit.demo.summary import Check, Summary
 
@@ -102,6 +104,10 @@ class LiveTranscript:
                 return self.say(at_s, "", "", note=f"call ended: {event.reason.replace('_', ' ')}")
             case Sentence(fallback=True):
                 return self.say(at_s, "", "", note=f"fallback sentence: {event.cause}")
+            case ToolReturned(name=name) if name not in BUILT_IN:
+                came = "answered" if event.ok else "failed"
+                note = f"{name} {came} in {event.duration_ms:.0f} ms"
+                return self.say(at_s, "", "", note=note, alarm=not event.ok)
             case ReplyEnded(reason="takeover"):
                 return self.say(at_s, "", "", note=f"another worker finished turn {event.turn}")
             case _:
@@ -135,6 +141,7 @@ class LiveTranscript:
 _COLUMNS = (
     ("turn end", "endpointing_ms"),
     ("recogn.", "recognition_ms"),
+    ("tools", "tools_ms"),
     ("token", "first_token_ms"),
     ("sentence", "sentence_ms"),
     ("synth.", "synthesis_ms"),
@@ -150,7 +157,9 @@ def report(summary: Summary, style: Style) -> list[str]:
 
 def table(summary: Summary, style: Style) -> list[str]:
     """Where the time of each turn went, in ms; on a narrow terminal only its total."""
-    columns = _COLUMNS if style.width >= 88 else _COLUMNS[-1:]
+    used = any(m.turn.latency is not None and m.turn.latency.tools_ms for m in summary.turns)
+    columns = [column for column in _COLUMNS if used or column[1] != "tools_ms"]
+    columns = columns if style.width >= 88 else columns[-1:]
     heads = [*(head for head, _ in columns), "heard"]
     widths = [max(len(head), 6) for head in heads]
     room = style.width - 2 - sum(widths) - 2 * len(widths)

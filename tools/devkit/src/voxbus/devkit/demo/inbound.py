@@ -10,13 +10,13 @@ import httpx
 
 from voxbus.devkit.caller import Caller
 from voxbus.devkit.carrier import Call, CallPlan, Carrier
-from voxbus.devkit.demo.checks import check, says
+from voxbus.devkit.demo.checks import check, looked_up, says
 from voxbus.devkit.demo.facts import Kill, Moment
 from voxbus.devkit.demo.kills import Killer, busy_llm
 from voxbus.devkit.demo.performance import Performance
 from voxbus.devkit.demo.result import RECORDING, Result, conclude
 from voxbus.devkit.demo.rig import Rig
-from voxbus.devkit.demo.script import BOOKED, OFFER, perform, rehearse
+from voxbus.devkit.demo.script import BOOKED, LONG_ANSWER, OFFER, perform, rehearse
 from voxbus.devkit.demo.summary import Check, Summary
 
 KILLS: dict[int, Moment] = {OFFER: "first_word", BOOKED: "mid_reply"}
@@ -52,7 +52,11 @@ async def call_in(rig: Rig) -> Result:
 
     def checks(summary: Summary) -> list[Check]:
         asked = says(summary, BOOKED, lines.booked)
-        return [*check(summary, outcome.facts, list(KILLS.values())), asked]
+        return [
+            *check(summary, outcome.facts, list(KILLS.values())),
+            looked_up(summary, LONG_ANSWER, rig.crm),
+            asked,
+        ]
 
     return conclude(outcome, folder, await rig.office.report(sid), checks)
 

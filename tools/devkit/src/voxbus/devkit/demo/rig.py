@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voxbus.common.bus import Bus
 from voxbus.devkit.carrier import Exchange
+from voxbus.devkit.crm import Crm
 from voxbus.devkit.demo.console import LiveTranscript, Style
 from voxbus.devkit.demo.listen import Speakers
 from voxbus.devkit.demo.office import Office
@@ -28,6 +29,7 @@ class Rig:
     directory: Path
     speakers: Speakers | None
     vendors: Vendors
+    crm: Crm
 
     @property
     def public_url(self) -> str:

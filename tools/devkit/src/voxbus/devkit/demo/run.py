@@ -17,6 +17,7 @@ import httpx
 
 from voxbus.common.bus import Bus
 from voxbus.devkit.carrier import LineQuality
+from voxbus.devkit.crm import Crm
 from voxbus.devkit.demo import callee, inbound, outbound, script
 from voxbus.devkit.demo.console import Style, report
 from voxbus.devkit.demo.listen import Speakers
@@ -120,7 +121,9 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
             environment |= simulated.environment
         kept = options.directory / f"services-{secrets.token_hex(4)}" if options.keep else None
         counts = {"llm": options.llm_workers}
-        stack = await open_things.enter_async_context(Stack(counts=counts, env=environment, directory=kept))
+        crm = await open_things.enter_async_context(Crm())
+        made = Stack(counts=counts, env=environment, env_of={"llm": crm.environment}, directory=kept)
+        stack = await open_things.enter_async_context(made)
         bus = await Bus.connect(stack.bus_config("demo"))
         open_things.push_async_callback(bus.close)
         bearer = {"authorization": f"Bearer {stack.secret('SCHEDULER_SECRET')}"}
@@ -128,5 +131,14 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
         office = Office(await open_things.enter_async_context(http))
         carrier.serve(stack)
         yield Rig(
-            stack, bus, carrier.exchange, office, style, options.seed, options.directory, speakers, simulated
+            stack,
+            bus,
+            carrier.exchange,
+            office,
+            style,
+            options.seed,
+            options.directory,
+            speakers,
+            simulated,
+            crm,
         )

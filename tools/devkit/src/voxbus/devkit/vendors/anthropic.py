@@ -54,8 +54,9 @@ class AnthropicMessages:
             self._desk.wrong(NAME, what)
             return _refusal(400)
         self._desk.requests.append(body)
-        said = [Message(message["role"], message["content"]) for message in body["messages"]]
-        thought = self._desk.mind.think([Message("system", body.get("system", "")), *said])
+        tools = [tool["name"] for tool in body.get("tools", ())]
+        said = [Message("system", body.get("system", "")), *_messages(body)]
+        thought = self._desk.mind.think(said, tools)
         return await streamed(request, fault, "text/event-stream", self._events(thought))
 
     async def _events(self, thought: Thought) -> AsyncIterator[str]:
@@ -97,9 +98,41 @@ def _wrong(body: Any) -> str:
         return "messages are of user and assistant, and the user begins"
     if any(not message.get("content") for message in body["messages"]):
         return "a message of nothing"
+    if what := _wrong_blocks(body["messages"]):
+        return what
     if any(tool.keys() - {"name", "description", "input_schema"} for tool in body.get("tools", ())):
         return "a tool with unknown fields"
     return ""
+
+
+def _wrong_blocks(messages: list[dict[str, Any]]) -> str:
+    """What tools were called for is answered in the very next message."""
+    called: set[str] = set()
+    for message in messages:
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        answered = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
+        if answered != called:
+            return "calls of tools, and results, that do not belong together"
+        called = {block["id"] for block in blocks if block["type"] == "tool_use"}
+        if any(block["type"] == "text" and not block["text"] for block in blocks):
+            return "a block of nothing"
+    return "a call of a tool without its result" if called else ""
+
+
+def _messages(body: dict[str, Any]) -> list[Message]:
+    names: dict[str, str] = {}
+    found = []
+    for message in body["messages"]:
+        content = message["content"]
+        for block in [{"type": "text", "text": content}] if isinstance(content, str) else content:
+            match block["type"]:
+                case "tool_use":
+                    names[block["id"]] = block["name"]
+                case "tool_result":
+                    found.append(Message("tool", block["content"], names[block["tool_use_id"]]))
+                case _:
+                    found.append(Message(message["role"], block["text"]))
+    return found
 
 
 def _refusal(status: int) -> web.Response:

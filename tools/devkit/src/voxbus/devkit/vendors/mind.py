@@ -5,14 +5,16 @@ Which agent it is shows in the system prompt, and so do the values of the call.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from voxbus.common.agent_texts import PLACEHOLDER, resolve
 from voxbus.common.agents import Agent
 from voxbus.llm.core_dialogue import Said, answer
+from voxbus.llm.core_trail import Told
 
 _KEYS = re.compile(r"\(pressed the keys ([^)]*)\)")
 #: An instruction, whoever says it: some vendors take those of the system from the user only.
@@ -22,8 +24,11 @@ _ASIDE = re.compile(r"\([^)]*\)\s*")
 
 @dataclass(frozen=True)
 class Message:
+    """``tool``: whose answer the text is, where the role is ``tool``."""
+
     role: str
     text: str
+    tool: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,15 @@ class Mind:
         self._known = [_Known(agent) for agent in agents]
         self._otherwise = otherwise
 
-    def think(self, messages: Sequence[Message]) -> Thought:
+    def think(self, messages: Sequence[Message], tools: Collection[str] = ()) -> Thought:
+        """``tools``: that are offered."""
         prompt = messages[0].text if messages and messages[0].role == "system" else ""
         agent = next((found for known in self._known if (found := known.fits(prompt)) is not None), None)
         if agent is None:
             return Thought(self._otherwise)
-        given = answer(agent, _conversation(messages))
+        given = answer(agent, _conversation(messages), tools)
+        if given.arguments is not None:
+            return Thought("", given.reply.tool, given.arguments)
         say = _rest(given.say, messages)
         match given.reply.action:
             case "end_call":
@@ -81,8 +89,10 @@ class _Known:
 def _conversation(messages: Sequence[Message]) -> list[Said]:
     """What the caller said after the agent's first words: "hello?" on the telephone is answered by the greeting."""
     first = next((index for index, message in enumerate(messages) if message.role == "assistant"), 0)
-    said = []
+    said: list[Said] = []
     for message in messages[first:]:
+        if message.role == "tool" and said:
+            said[-1] = replace(said[-1], told={**said[-1].told, message.tool: _told(message.text)})
         if message.role != "user" or _GO_ON.search(message.text):
             continue
         if keys := _KEYS.search(message.text):
@@ -90,6 +100,17 @@ def _conversation(messages: Sequence[Message]) -> list[Said]:
         elif text := _ASIDE.sub("", message.text).strip():
             said.append(Said(text))
     return said
+
+
+def _told(text: str) -> Told:
+    """An answer that is no object is a failure, in words."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        return Told(False, {})
+    return Told(True, {name: str(value) for name, value in found.items()})
 
 
 def _rest(say: str, messages: Sequence[Message]) -> str:

@@ -73,9 +73,8 @@ class OpenAiChat:
             self._desk.wrong(vendor, what)
             return refusal(400)
         self._desk.requests.append(body)
-        thought = self._desk.mind.think(
-            [Message(m["role"], m.get("content") or "") for m in body["messages"]]
-        )
+        tools = [tool["function"]["name"] for tool in body.get("tools", ())]
+        thought = self._desk.mind.think(_messages(body), tools)
         usage = bool((body.get("stream_options") or {}).get("include_usage"))
         return await streamed(request, fault, "text/event-stream", self._chunks(thought, usage))
 
@@ -108,15 +107,38 @@ def _wrong(body: Any, optional: frozenset[str]) -> str:
         return f"the body has unknown fields {', '.join(sorted(unknown))}"
     if body.get("stream") is not True:
         return "only streams are simulated"
+    called: list[str] = []
     for message in body["messages"]:
         if message.get("role") not in ("system", "developer", "user", "assistant", "tool"):
             return "a message without a role"
-        if message["role"] == "tool" and not message.get("tool_call_id"):
-            return "a tool's result without its call"
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in called:
+                return "a tool's result without its call"
+            called.remove(message["tool_call_id"])
+        elif called:
+            return "a call of a tool without its result"
+        for call in message.get("tool_calls", ()):
+            if call.get("type") != "function" or not isinstance(call["function"].get("arguments"), str):
+                return "a call that is of no function"
+            called.append(call["id"])
+    if called:
+        return "a call of a tool without its result"
     for tool in body.get("tools", ()):
         if tool.get("type") != "function" or not {"name", "parameters"} <= tool.get("function", {}).keys():
             return "a tool that is no function"
     return ""
+
+
+def _messages(body: dict[str, Any]) -> list[Message]:
+    names = {
+        call["id"]: call["function"]["name"]
+        for message in body["messages"]
+        for call in message.get("tool_calls", ())
+    }
+    return [
+        Message(m["role"], m.get("content") or "", names.get(m.get("tool_call_id"), ""))
+        for m in body["messages"]
+    ]
 
 
 def refused(desk: Desk, vendor: str, request: web.Request, fault: Fault | None) -> web.Response | None:

@@ -52,7 +52,9 @@ class WorkersAiRun:
             self._desk.wrong(NAME, "the body is not of the form of a stream")
             return refusal(400)
         self._desk.requests.append(body)
-        thought = self._desk.mind.think([Message(m["role"], m["content"]) for m in body["messages"]])
+        said = [Message(m["role"], m["content"], m.get("name", "")) for m in body["messages"]]
+        tools = [tool["function"]["name"] for tool in body.get("tools", ())]
+        thought = self._desk.mind.think(said, tools)
         return await streamed(request, fault, "text/event-stream", self._payloads(thought))
 
     async def _payloads(self, thought: Thought) -> AsyncIterator[str]:

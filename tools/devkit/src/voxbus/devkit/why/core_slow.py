@@ -13,6 +13,7 @@ from voxbus.devkit.demo.story import Turn
 STAGES: Final = {
     "endpointing_ms": "waiting for the end of what the caller said",
     "recognition_ms": "recognition",
+    "tools_ms": "the tools that it asked",
     "first_token_ms": "the model's first word",
     "sentence_ms": "the model's first sentence",
     "synthesis_ms": "synthesis",

@@ -20,6 +20,8 @@ from voxbus.devkit.why.core_slow import slow
 DEAD_AIR_MS: Final = 2500.0
 #: Silence between two sentences of a reply that a caller takes for its end.
 _GAP_MS: Final = 1000.0
+#: What a tool may take without being told of.
+_SLOW_TOOL_MS: Final = 1500.0
 #: What a caller who talks over the agent takes for being ignored.
 _LATE_STOP_MS: Final = 400.0
 
@@ -100,6 +102,8 @@ def _tools(turn: TurnState) -> Iterator[str]:
             yield f"the tool {called.name} never returned"
         elif not returned.ok:
             yield f"the tool {called.name} failed"
+        elif returned.duration_ms >= _SLOW_TOOL_MS:
+            yield f"the tool {called.name} took {returned.duration_ms:.0f} ms"
 
 
 def _underruns(turn: TurnState) -> Iterator[str]:

@@ -5,6 +5,7 @@ import { $, h } from "./dom.js";
 const STAGES = [
   ["endpointing_ms", "waiting for the end of the turn"],
   ["recognition_ms", "recognition"],
+  ["tools_ms", "tools"],
   ["first_token_ms", "llm: first token"],
   ["sentence_ms", "llm: rest of the first sentence"],
   ["synthesis_ms", "synthesis"],

@@ -2,6 +2,7 @@
 const STAGES = [
   ["endpointing", "waiting for the end of the turn"],
   ["recognition", "recognition"],
+  ["tools", "tools"],
   ["first_token", "llm: first token"],
   ["sentence", "llm: rest of the first sentence"],
   ["synthesis", "synthesis"],
