@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -223,3 +224,24 @@ async def test_no_proxy_of_the_environment_is_asked(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://192.0.2.1:1")
     assert (await ask(client, server)).ok
+
+
+@pytest.mark.parametrize(("certified", "cause"), [("crm.internal", "ok"), ("evil.example", "connection")])
+async def test_a_certificate_is_that_of_the_name_and_not_of_the_address(
+    names: dict[str, list[list[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    certified: str,
+    cause: str,
+) -> None:
+    trustme = pytest.importorskip("trustme", reason="makes certificates")
+    authority = trustme.CA()
+    ours, theirs = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.configure_trust(ours)
+    authority.issue_cert(certified).configure_cert(theirs)
+    monkeypatch.setattr("voxbus.llm.tools.client.context", lambda: ours)
+    names["crm.internal"] = [["127.0.0.1"]]
+    made = ToolClient(MAX_BYTES)
+    async with backend(theirs) as server:
+        outcome = await ask(made, server, scheme="https", host="crm.internal", private=True)
+    await made.close()
+    assert outcome.cause == cause
