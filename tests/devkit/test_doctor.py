@@ -14,8 +14,9 @@ from voxbus.common.bus import BusConfig
 from voxbus.common.settings import ServiceSettings
 from voxbus.devkit.commands.doctor import text
 from voxbus.devkit.docs.configuration import settings_classes
-from voxbus.devkit.doctor import checks
+from voxbus.devkit.doctor import checks, tools
 from voxbus.devkit.doctor.findings import Finding
+from voxbus.llm.tools import Environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,6 +85,28 @@ def test_agents(tmp_path: Path) -> None:
     assert checks.agents(tmp_path, "appointment_reminder").verdict == "broken"
     (tmp_path / "broken.yaml").write_text("name: [")
     assert "broken.yaml" in checks.agents(tmp_path, "broken").text
+
+
+def test_what_tools_need_is_told_by_name(tmp_path: Path) -> None:
+    def found(**given: str) -> list[tuple[str, str]]:
+        environment = Environment(frozenset({"OPENAI_API_KEY"}), given=given)
+        return [(f.verdict, f"{f.text} {f.remedy}") for f in tools.tools(tmp_path, environment)]
+
+    clerk = "name: clerk\nprompt: x\nlines: {greeting: Hello.}\n"
+    (tmp_path / "clerk.yaml").write_text(clerk)
+    assert found() == []
+    tool = "tools: [{name: ask, description: x, url: '${CRM_URL}/x', headers: {A: '${CRM_TOKEN}'}, optional: %s}]\n"
+    (tmp_path / "clerk.yaml").write_text(clerk + tool % "true")
+    assert found() == [("missing", "ask of clerk is not set up, which is optional set CRM_URL, CRM_TOKEN")]
+    assert found(CRM_URL="https://crm.example.com", CRM_TOKEN="hush") == [("ok", "ask of clerk ")]
+    ((verdict, text),) = found(CRM_TOKEN="hush")
+    assert verdict == "broken"
+    assert text.startswith("the tool ask of the agent clerk: CRM_URL is not set; set it, too")
+    assert "hush" not in text
+    (tmp_path / "clerk.yaml").write_text(clerk + tool % "false")
+    assert [verdict for verdict, _ in found()] == ["broken"]
+    (tmp_path / "clerk.yaml").write_text("nonsense")
+    assert found() == []
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,7 @@ class LlmService:
         self._providers = Providers(settings)
         first_s = settings.llm_first_token_ms / 1000
         limits = Limits(first_s=first_s, silence_s=first_s, reply_s=settings.llm_reply_ms / 1000)
-        environment = Environment(
-            frozenset(name.upper() for name in LlmSettings.model_fields), settings.secrets_dir
-        )
+        environment = Environment.of_worker(settings)
         environment.check(settings.agents_dir)
         self._toolbox = Toolbox(environment, settings.llm_tool_max_bytes)
         self._hands = Hands(self._toolbox, settings.llm_tool_meanwhile_ms / 1000)

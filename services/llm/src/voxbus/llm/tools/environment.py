@@ -10,6 +10,7 @@ from typing import Final
 from voxbus.common.agent_files import load_agent
 from voxbus.common.agents import Agent, Tool
 from voxbus.common.errors import AgentError, SettingsError
+from voxbus.common.settings import ServiceSettings
 from voxbus.common.tools import template
 
 #: A secret is no novel.
@@ -27,6 +28,10 @@ class Environment:
         self._own = own
         self._secrets_dir = secrets_dir
         self._given = given
+
+    @classmethod
+    def of_worker(cls, settings: ServiceSettings) -> Environment:
+        return cls(frozenset(name.upper() for name in type(settings).model_fields), settings.secrets_dir)
 
     def get(self, name: str) -> str:
         """Empty = not set. Without the line end that a file may have."""

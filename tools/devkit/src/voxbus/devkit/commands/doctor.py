@@ -13,9 +13,10 @@ from voxbus.common.errors import SettingsError
 from voxbus.devkit import terminal
 from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.docs.configuration import settings_classes
-from voxbus.devkit.doctor import checks, office
+from voxbus.devkit.doctor import checks, office, tools
 from voxbus.devkit.doctor import live as requests
 from voxbus.devkit.doctor.findings import Finding
+from voxbus.llm.tools import Environment
 
 _COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}
 
@@ -53,6 +54,9 @@ async def examine(*, live: bool = False) -> Sequence[Finding]:
         async with httpx.AsyncClient() as http:
             findings.append(await checks.public_url(public, http))
     findings.extend(checks.providers(loaded))
+    if "llm" in loaded:
+        values = loaded["llm"].model_dump()
+        findings.extend(tools.tools(values["agents_dir"], Environment.of_worker(loaded["llm"])))
     findings.extend(checks.patience(loaded))
     if live:
         findings.extend([finding async for finding in requests.live(loaded)])
