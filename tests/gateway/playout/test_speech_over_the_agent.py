@@ -255,6 +255,43 @@ def test_a_long_notice_is_played_to_its_end(line: Line, speech: Speech) -> None:
     assert line.heard == speech(5000)
 
 
+def test_a_notice_that_was_heard_meanwhile_is_not_said_again(speech: Speech) -> None:
+    """Who answered what the caller said over it could not know that it would be heard."""
+    line = Line(inbound=True)
+    notice, greeting, answer = speech(1000), speech(900, seed=3), speech(700, seed=5)
+    told: dict[str, object] = {"interruptible": False, "notice": "end"}
+    line.log(line.sentence(0, TEXT, 1, **told), line.sentence(1, TEXT), line.reply_ended(2))
+    line.audio(notice)
+    line.audio(greeting, sentence=1)
+    line.run(300)
+    line.log(line.utterance(2), line.sentence(0, TEXT, 2, **told), line.sentence(1, TEXT, 2))
+    line.log(line.reply_ended(2, turn=2))
+    line.audio(notice, turn=2)
+    line.audio(answer, turn=2, sentence=1)
+    line.run(3000)
+    assert bytes(line.heard).startswith(notice)
+    assert bytes(line.heard).endswith(answer)
+    assert len(line.heard) <= (1000 + 700 + 60) * 8  # and how the greeting fades
+    verdicts = [(heard.turn, heard.sentence, heard.complete) for heard in line.of(ev.Heard)]
+    assert [verdict for verdict in verdicts if verdict[0] == 2] == [(2, 0, False), (2, 1, True)]
+
+
+def test_a_notice_of_which_part_was_lost_is_said_again(speech: Speech) -> None:
+    line = Line(inbound=True)
+    told: dict[str, object] = {"interruptible": False}
+    line.log(
+        line.sentence(0, TEXT, 1, notice="part", **told), line.sentence(1, TEXT, 1, notice="end", **told)
+    )
+    line.log(line.reply_ended(2))
+    line.audio(speech(400), last=False)  # the rest never comes
+    line.audio(speech(500, seed=2), sentence=1)
+    line.run(3000)
+    line.log(line.utterance(2), line.sentence(0, TEXT, 2, notice="end", **told), line.reply_ended(turn=2))
+    line.audio(speech(800, seed=7), turn=2)
+    line.run(2000)
+    assert speech(800, seed=7) in bytes(line.heard)
+
+
 # Properties
 
 

@@ -19,12 +19,12 @@ class Line:
     """One sentence (``index``), or a clip that the player says by itself.
 
     ``sent``: all of it left, and its mark. ``settled``: its verdict is given. ``after_cut``: the next piece does not
-    join on to the last, because that one was cut.
+    join on to the last, because that one was cut. ``notice``: it belongs to that of the recording.
     """
 
     __slots__ = (
-        "after_cut", "audio", "index", "interruptible", "known_ms", "rate", "runs", "sent", "settled", "text", "turn",
-        "underrun_ms",
+        "after_cut", "audio", "index", "interruptible", "known_ms", "notice", "rate", "runs", "sent", "settled", "text",
+        "turn", "underrun_ms",
     )  # fmt: skip
 
     def __init__(
@@ -39,13 +39,16 @@ class Line:
         self.audio = SentenceAudio()
         self.runs: list[Run] = []
         self.underrun_ms = 0.0
+        self.notice = ""
         self.sent = False
         self.settled = False
         self.after_cut = False
 
     @classmethod
     def of(cls, event: Sentence, now_ms: float) -> Line:
-        return cls(event.turn, event.index, event.text, event.voice.rate, event.interruptible, now_ms)
+        line = cls(event.turn, event.index, event.text, event.voice.rate, event.interruptible, now_ms)
+        line.notice = event.notice
+        return line
 
     @property
     def total_ms(self) -> float:

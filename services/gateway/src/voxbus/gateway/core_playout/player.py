@@ -84,6 +84,7 @@ class Player:
 
     def restore(self, state: CallState, now_ms: float) -> None:
         """The call came from another gateway: TTS will speak again what has no verdict yet."""
+        self._stage.notified = state.notified
         for number, turn in sorted(state.turns.items()):
             if not state.is_current(number, turn.attempt):
                 self._stage.agenda.pass_by((number, turn.attempt))

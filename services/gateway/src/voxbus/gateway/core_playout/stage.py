@@ -14,7 +14,11 @@ from voxbus.gateway.core_playout.timing import Timing
 
 
 class Stage:
-    """``paused``: nothing may leave. ``cut_at_end``: the reply ends with the sentence that may not be interrupted."""
+    """``paused``: nothing may leave. ``cut_at_end``: the reply ends with the sentence that may not be interrupted.
+
+    ``notified``: the caller has heard to its end that they are recorded. Who made the next reply could not know that
+    while it was being said: what of it begins with the notice is left out.
+    """
 
     def __init__(self, call: str, stream_sid: str, effects: list[Effect], timing: Timing) -> None:
         self._call = call
@@ -26,6 +30,8 @@ class Stage:
         self.clip: Line | None = None
         self.paused: Paused | None = None
         self.cut_at_end = False
+        self.notified = False
+        self._notice_whole = False
 
     @property
     def reply(self) -> Reply | None:
@@ -45,6 +51,9 @@ class Stage:
         while (line := reply.current()) is not None:
             if self.cut_at_end and line.interruptible:
                 return
+            if self.notified and line.notice and not line.runs:
+                self.settle(line, now_ms, "")
+                continue
             if sender.feed(line, now_ms):
                 self._sent(reply, line, now_ms)
             elif line.audio.available >= FRAME_BYTES:
@@ -92,6 +101,9 @@ class Stage:
         if self.reply is not None and not line.settled:
             line.settled = True
             event = verdicts.heard(self._call, self._stream_sid, self.reply, line, now_ms, known_by)
+            if line.notice:
+                self._notice_whole = event.complete and (self._notice_whole or line.index == 0)
+                self.notified |= self._notice_whole and line.notice == "end"
             self._effects.append(Publish(event))
 
     def settle_played(self, now_ms: float) -> None:
