@@ -17,6 +17,7 @@ Who = Literal["gateway", "stt", "llm", "reporter"]
 PUBLISHERS: Mapping[type[Event], Who] = {
     **dict.fromkeys((ev.Started, ev.Resumed, ev.Heard, ev.Paused, ev.Continued, ev.Interrupted), "gateway"),
     **dict.fromkeys((ev.Dtmf, ev.Status, ev.Disconnected, ev.Ended), "gateway"),
+    **dict.fromkeys((ev.RecordingStarted, ev.RecordingEnded), "gateway"),
     **dict.fromkeys((ev.Attached, ev.SpeechStarted, ev.BargeIn, ev.Utterance), "stt"),
     **dict.fromkeys((ev.UtteranceConfirmed, ev.UtteranceWithdrawn), "stt"),
     **dict.fromkeys((ev.Sentence, ev.ReplyEnded, ev.ToolCalled, ev.ToolReturned), "llm"),
@@ -33,6 +34,11 @@ def narrate(event: Event) -> str:
             return f"{event.direction} call{numbers}, agent {event.agent.name}"
         case ev.Resumed():
             return "the call is back on another stream"
+        case ev.RecordingStarted():
+            return f"recorded from here on: {event.place}"
+        case ev.RecordingEnded():
+            lost = f", {event.lost_ms} ms lost: {event.cause}" if event.cause else ""
+            return f"{event.length_ms} ms were recorded{lost}"
         case ev.Disconnected():
             return f"the media stream is gone (close code {event.code})"
         case ev.Ended():
