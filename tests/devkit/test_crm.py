@@ -24,7 +24,7 @@ async def crm() -> AsyncIterator[Crm]:
 @pytest.fixture
 async def http(crm: Crm) -> AsyncIterator[httpx.AsyncClient]:
     bearer = {"Authorization": f"Bearer {crm.token}"}
-    async with httpx.AsyncClient(base_url=crm.url, headers=bearer, trust_env=False) as made:
+    async with httpx.AsyncClient(base_url=crm.url, headers=bearer, trust_env=False, timeout=30) as made:
         yield made
 
 
@@ -66,7 +66,9 @@ async def test_the_command_says_how_to_find_it() -> None:
             name, _, value = (await simulator.stdout.readline()).decode().strip().partition("=")
             found[name] = value
     bearer = {"Authorization": f"Bearer {found['CRM_TOKEN']}"}
-    async with httpx.AsyncClient(base_url=found["CRM_URL"], headers=bearer, trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=found["CRM_URL"], headers=bearer, trust_env=False, timeout=30
+    ) as http:
         assert (await http.get(f"/patients/{NUMBER}/appointments/next")).status_code == 200
     simulator.send_signal(signal.SIGINT)
     told, _ = await simulator.communicate()

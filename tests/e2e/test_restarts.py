@@ -120,7 +120,9 @@ async def test_a_gateway_is_killed_in_the_middle_of_a_goodbye(
     held = await phone.hold(call, script)
     assert held.heard(2) == "It was good to talk. I hope that the goat is well, and goodbye."
     assert [heard.complete for heard in held.events(Heard) if heard.turn == 2] == [True, True]
-    assert held.verbs == ["Connect", "Redirect", "Connect", "Redirect", "Hangup"]
+    # A gateway that is not told in time that the goodbye was heard takes the call once more, to hang up itself.
+    assert held.verbs[:4] == ["Connect", "Redirect", "Connect", "Redirect"]
+    assert held.verbs[-1] == "Hangup"
     assert [ended.reason for ended in held.events(Ended)] == ["agent_hung_up"]
 
 
