@@ -61,7 +61,7 @@ fuzz: $(SYNCED) ## nonsense for everything that reads what strangers write (ARGS
 bench: $(SYNCED) ## how fast the hot paths are here
 	$(BIN)/python -m voxbus.devkit.bench $(ARGS)
 
-docs: $(SYNCED) ## write what docs/ has of settings, events, metrics and reports
+docs: $(SYNCED) ## write what is made from the code: settings (.env.example too), events, metrics, rights, reports
 	$(BIN)/python -m voxbus.devkit.docs
 
 clean: ## remove everything that was made here

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Of the simulated telephones: hello, yes, goodbye.
 PERSON = "+15550100142"
-#: A container that is gone is a job that comes back after a second; a replaced one may have been the only one.
+#: A container that is gone is a job that comes back within a second; a replaced one may have been the only one.
 ANSWERED_MS = 15_000.0
 
 

@@ -30,7 +30,7 @@ faults = pytest.importorskip("voxbus.devkit.carrier.faults", reason="the devkit 
 
 CONTACTS = 100
 DEATHS = 10
-#: The time within which everything must be over, on a machine that others use, too.
+#: The time within which everything must be over, on a busy machine.
 ALL_WITHIN_S = 240.0
 
 

@@ -51,7 +51,7 @@ class GatewaySettings(web.WebSettings):
         default=None,
         min_length=16,
         description="Whoever has it may use the browser phone, from anywhere. Unset = a browser on this machine may, "
-        "without any, as long as `PUBLIC_URL` is unset; nobody else.",
+        "without any, as long as `PUBLIC_URL` is unset or names this machine; nobody else.",
     )
     agents_dir: Path = Field(
         default=Path("agents"), description="The folder of agent definitions (`*.yaml`)."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 #: So many holders in a row, each of which lost the call within SHORT_S, are no coincidence. What kills a worker is in
-#: the audio that it hears first, the replay of the turn: it dies at once, and its lease runs out a second later.
+#: the audio that it hears first, the replay of the turn: it dies at once, and the call is put back within a second.
 #: Neither a deploy that hands calls over nor workers that are killed every few seconds look like this.
 HOLDERS = 3
 SHORT_S = 3.0

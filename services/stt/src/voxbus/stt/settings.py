@@ -63,14 +63,15 @@ class SttSettings(Deepgram, OpenAi, Together, Groq, Cloudflare, ServiceSettings)
         default=0.85,
         gt=0,
         le=1,
-        description="A provider that detects the end of turns ends one at this confidence.",
+        description="A provider that detects the end of turns ends one at this confidence; Flux takes 0.5 at least.",
     )
     eager_eot_threshold: float = Field(
         default=0.5,
         ge=0,
         le=0.9,
         description="At this lower confidence the answer to what was said so far is prepared, and heard only if the "
-        "turn is over indeed. Costs tokens and synthesis for guesses that were wrong; 0 = never, below 0.3 means 0.3.",
+        "turn is over indeed. Costs tokens and synthesis for guesses that were wrong; 0 = never, as where it is not "
+        "below `EOT_THRESHOLD`; Flux takes 0.3 at least.",
     )
     post_utterance_silence_ms: int = Field(
         default=1500,

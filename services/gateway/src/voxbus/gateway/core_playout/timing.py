@@ -10,8 +10,8 @@ class Timing:
     """``ahead``: what Twilio may hold at most, so that ``clear`` and the accounting stay exact. ``refill``: sending
     goes on when it holds less: a handful of frames at a time cost one write instead of five.
     ``gap``: a lost piece inside a sentence is waited for so long, ``close`` for the rest of a sentence that stopped in
-    the middle, ``missing`` for a sentence of which nothing came while the next one is here. A TTS worker that died is
-    replaced after 1 s, hence the difference.
+    the middle, ``missing`` for a sentence of which nothing came while the next one is here. A TTS worker that
+    hangs is replaced after 1 s, hence the difference.
     ``hold``: speech over the agent that meant nothing lets it go on after this: 0.7 s of speech would have been a
     barge-in, and 1 s of silence follows.
     ``dead_air``, ``refill_air`` and ``give_up``: how long who has spoken waits for a reply until a filler, from one to

@@ -26,7 +26,8 @@ names the variable; an empty variable counts as one that is not set. `make demo`
 does `docker compose up`, which has some more: [.env.example](../.env.example).
 Secrets are never logged. Whatever has a default needs no setting: with none at all the embedded providers serve.
 
-Each agent may override the turn rules and the providers for its own calls: see `turn`, `stt` and `llm` in its file.
+Each agent may override the turn rules and the providers for its own calls: see `turn`, `stt`, `llm`, `model`,
+`voice` and `max_call_s` in its file.
 
 | variable | default | meaning | read by |
 |---|---|---|---|

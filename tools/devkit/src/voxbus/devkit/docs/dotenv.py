@@ -75,22 +75,21 @@ _INTRO = """\
 # Made by `make docs` from the settings classes. Do not edit.
 #
 # Nothing here is needed for a local stack: http://localhost:8080/phone answers without any of it, and secrets that are
-# not set are made at the first start (`docker compose exec scheduler cat /run/voxbus/scheduler_secret`).
+# not set are made at the first start (`docker compose exec scheduler cat /run/voxbus/scheduler_secret`). What the tools
+# of your agents need goes into tools.env (docs/agents.md).
 """
 
 
 def page() -> str:
     parts = [_INTRO, _head("docker-compose.yml itself")]
     parts += [_entry(variable, default, meaning) for variable, default, meaning in OWN]
-    last = ""
+    groups: dict[str, list[Setting]] = {}
     for setting, services in readers().items():
-        if setting.variable in FIXED:
-            continue
-        who = ", ".join(services)
-        if who != last:
-            parts.append(_head(who))
-            last = who
-        parts.append(_entry(setting.variable, _value(setting), setting.meaning))
+        if setting.variable not in FIXED:
+            groups.setdefault(", ".join(services), []).append(setting)
+    for who, settings in groups.items():
+        parts.append(_head(who))
+        parts += [_entry(setting.variable, _value(setting), setting.meaning) for setting in settings]
     return "\n".join(parts)
 
 
