@@ -121,14 +121,14 @@ def _noticed(agent: Agent, *notice: str) -> Script:
     return script
 
 
-def _heard(script: Script, index: int, *, complete: bool = True) -> CallState:
+def _heard(script: Script, index: int, *, complete: bool = True, played_ms: int = 1) -> CallState:
     heard = ev.Heard(
         call=SID,
         stream_sid=STREAM,
         turn=1,
         sentence=index,
         complete=complete,
-        played_ms=1,
+        played_ms=played_ms,
         text="S",
         known_by="mark",
     )
@@ -149,6 +149,7 @@ def test_a_notice_that_was_cut_or_taken_for_granted_is_none(agent: Agent) -> Non
     assert not _heard(script, 1).notified
     assert not fold(_noticed(agent, "end").says(2).log).notified
     assert not _heard(_noticed(agent, "part"), 0).notified
+    assert not _heard(_noticed(agent, "end"), 0, played_ms=0).notified
 
 
 def test_recordings_count_after_the_end_and_under_another_stream(agent: Agent) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -407,6 +408,18 @@ async def test_a_sentence_that_no_voice_can_say_is_replaced_by_the_prepared_line
     assert await listener.whole(0) == await bus.clips.get(clip_key(clinic.voice, LINES.fallback))
     await bus.append(sentence(sid, 1, UNSPEAKABLE))
     assert await listener.whole(1) == b""
+
+
+async def test_a_notice_that_no_voice_can_say_has_no_end(
+    worker: Worker, bus: Bus, sid: str, clinic: Agent, listener: Listener
+) -> None:
+    """So the gateway does not take it for heard; and the prepared line tells nobody that they are recorded."""
+    await bus.append(started(sid, clinic))
+    await bus.append(replace(sentence(sid, 0, UNSPEAKABLE), notice="end"))
+    await bus.append(sentence(sid, 1))
+    await listener.whole(1)
+    await idle(worker)
+    assert listener.of(0) == []
 
 
 async def test_a_worker_that_drains_leaves_no_process_behind(nats_url: str, bus: Bus, sid: str) -> None:

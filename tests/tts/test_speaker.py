@@ -69,6 +69,10 @@ class Bench:
         said = Sentence(call="CA", turn=1, index=0, text="Hello.", voice=voice or Voice())
         return [(chunk.audio, chunk.source) async for chunk in self.speaker.speak(said)]
 
+    async def say_notice(self) -> bytes:
+        said = Sentence(call="CA", turn=1, index=0, text="Hello.", voice=Voice(), notice="end")
+        return b"".join([chunk.audio async for chunk in self.speaker.speak(said)])
+
 
 async def test_a_voice_that_works_says_it_and_the_second_time_it_costs_nothing() -> None:
     provider = ScriptedProvider("one", ["a"], {"a": [[b"he", b"llo"]]})
@@ -103,6 +107,13 @@ async def test_when_no_voice_is_left_the_prepared_line_is_played() -> None:
     assert await bench.say() == [(b"sorry", "fallback")]
     bench.prepared = None
     assert await bench.say() == []
+
+
+async def test_no_other_words_stand_in_the_place_of_a_notice() -> None:
+    bench = Bench(ScriptedProvider("one", ["a"], {"a": [[b"he", "no_audio"], [b"hello"]]}))
+    with pytest.raises(ProviderError):
+        await bench.say_notice()
+    assert await bench.say_notice() == b"hello"
 
 
 async def test_a_failed_sentence_is_not_kept() -> None:

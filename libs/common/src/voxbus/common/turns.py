@@ -91,10 +91,11 @@ class TurnState:
 
     @property
     def notified(self) -> bool:
-        """The caller has heard all of that."""
+        """The caller has heard all of that, which took time."""
         notice = self.notice
         ends = any(sentence.event.notice == "end" for sentence in notice)
-        return ends and all(s.heard is not None and s.heard.complete for s in notice)
+        heard = [sentence.heard for sentence in notice if sentence.heard is not None]
+        return ends and len(heard) == len(notice) and all(h.complete and h.played_ms > 0 for h in heard)
 
     @property
     def for_machine(self) -> bool:

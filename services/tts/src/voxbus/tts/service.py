@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Final
 
 from voxbus.common.bus import Bus, Follower, Job, JobRunner, Peers
-from voxbus.common.errors import BusError
+from voxbus.common.errors import BusError, ProviderError
 from voxbus.common.events import Resumed, Sentence, Started, Stored
 from voxbus.common.fold import fold
 from voxbus.common.logs import get_logger
@@ -152,14 +152,19 @@ class TtsService:
         cutter = PieceCutter()
         delivery = Delivery(self._bus, job, sentence, started_s)
         source = ""
-        async with aclosing(self.speaker.speak(sentence)) as chunks:
-            async for chunk in chunks:
-                job.progress()
-                for piece in cutter.feed(chunk.audio):
-                    await delivery.send(piece)
-                if not source and cutter.offset:
-                    _FIRST_AUDIO.labels(chunk.source).observe((time.monotonic() - started_s) * 1000)
-                source = chunk.source if cutter.offset else source
+        try:
+            async with aclosing(self.speaker.speak(sentence)) as chunks:
+                async for chunk in chunks:
+                    job.progress()
+                    for piece in cutter.feed(chunk.audio):
+                        await delivery.send(piece)
+                    if not source and cutter.offset:
+                        _FIRST_AUDIO.labels(chunk.source).observe((time.monotonic() - started_s) * 1000)
+                    source = chunk.source if cutter.offset else source
+        except ProviderError as error:
+            # Without a last piece: the gateway gives it up, and does not take it for heard.
+            log.error("a notice stays unsaid", call_sid=sentence.call, turn=sentence.turn, error=error)
+            return
         await delivery.send(cutter.finish())
         await delivery.arrive()
         _SENTENCES.labels(source or "none").inc()

@@ -54,7 +54,10 @@ class Speaker:
         self._unknown: set[tuple[str, str]] = set()
 
     async def speak(self, sentence: Sentence) -> AsyncGenerator[Chunk, None]:
-        """The audio of the sentence, as it is made. Close the generator to cancel."""
+        """The audio of the sentence, as it is made. Close the generator to cancel.
+
+        Raises ProviderError where no voice says all of a notice: no other words may stand in its place.
+        """
         if (clip := self._clips.get(sentence.voice, sentence.text)) is not None:
             self._warm(sentence.voice)
             yield Chunk(clip, "clip")
@@ -80,6 +83,8 @@ class Speaker:
                 self._breakers.succeeded(step.voice.provider)
                 self._clips.keep(sentence.voice, sentence.text, bytes(said))
                 return
+        if sentence.notice:
+            raise ProviderError("unsaid")
         clip = await self._prepared(sentence)
         _FALLBACKS.labels("yes" if clip else "no").inc()
         if clip is None:

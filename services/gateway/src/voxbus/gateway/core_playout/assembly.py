@@ -72,9 +72,11 @@ class _Speech:
 
 
 class SentenceAudio:
-    """``taken``: bytes that left for the caller. ``arrived_ms``: when something new came last."""
+    """``taken``: bytes that left for the caller. ``arrived_ms``: when something new came last. ``jumped``: a hole was,
+    so that not all of it may have sounded, whoever goes on with it.
+    """
 
-    __slots__ = ("_hole_ms", "_next", "_now", "arrived_ms", "closed", "synthesis_ms", "taken")
+    __slots__ = ("_hole_ms", "_next", "_now", "arrived_ms", "closed", "jumped", "synthesis_ms", "taken")
 
     def __init__(self) -> None:
         self._now = _Speech(-1)
@@ -84,6 +86,7 @@ class SentenceAudio:
         self.arrived_ms = 0.0
         self.synthesis_ms = 0.0
         self.closed = False
+        self.jumped = False
 
     def add(self, piece: AudioOut, now_ms: float) -> bool:
         """False when the piece is of no use: from a worker that was replaced, after the end, or far too long."""
@@ -150,6 +153,7 @@ class SentenceAudio:
 
     def skip_hole(self, now_ms: float) -> None:
         self._now.skip_hole()
+        self.jumped = True
         self._hole_ms = now_ms if self._now.has_hole else None
 
     def close(self) -> None:

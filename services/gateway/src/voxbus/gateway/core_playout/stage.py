@@ -100,6 +100,8 @@ class Stage:
         """The verdict on ``line``, once."""
         if self.reply is not None and not line.settled:
             line.settled = True
+            if line.notice and (line.audio.jumped or not line.runs or not line.audio.received):
+                known_by = ""  # a mark says that what was sent was played, which is not all of it
             event = verdicts.heard(self._call, self._stream_sid, self.reply, line, now_ms, known_by)
             if line.notice:
                 self._notice_whole = event.complete and (self._notice_whole or line.index == 0)
