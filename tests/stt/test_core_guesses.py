@@ -122,6 +122,32 @@ def test_the_next_holder_hears_again_what_was_guessed_about() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["", "to cancel"])
+def test_the_next_holder_does_not_hear_again_what_was_taken_back(text: str) -> None:
+    line = Line(provider_ends_turns=True).speech(640, "i want").silence(1600).speech(640).silence(192)
+    if text:
+        guessing(line, text)
+    line.taken_over().replay(352)  # the gateway keeps a little of what came before
+    line.words = ["to cancel"]
+    line.speech(288).silence(1600).speech(640).silence(1700)
+    assert [(u.turn, u.text) for u in line.utterances] == [(2, "i want to cancel")]
+
+
+def test_a_recognizer_that_fails_at_the_end_has_told_the_words_before(line: Line) -> None:
+    line.words = [""]
+    line.silence(1600)
+    assert [e.key() for e in line.all(ev.UtteranceConfirmed)] == ["2.0"]
+    assert len(line.utterances) == 1
+    assert line.taker.idle_since_ms is not None
+
+
+def test_keys_do_not_take_the_place_of_a_guess_that_is_on_its_way_to_the_log() -> None:
+    line = Line(provider_ends_turns=True).speech(640, "book a table").silence(192)
+    out = [*line.taker.guess("book a table", 0.6), *line.taker.digit("1", 300), *line.taker.digit("#", 320)]
+    said = [(o.turn, o.attempt, o.text) for o in out if isinstance(o, ev.Utterance)]
+    assert said == [(2, 0, "book a table"), (3, 0, "1")]
+
+
 def test_speech_over_the_agent_is_guessed_about_once_it_was_meant() -> None:
     line = Line(provider_ends_turns=True).greeted()
     line.speech(640, "hello").silence(1600)

@@ -144,6 +144,7 @@ class TurnTaker:
         if self._state.to_machine:
             return []
         speech = finished.speech
+        text = text or self.utterances.guessed  # a recognizer that fails at the end has told the words before
         recognized = Recognized(
             speech, finished.ended_by, text, confidence, finished.endpoint_ms, recognition_ms
         )

@@ -36,8 +36,20 @@ class Recognized:
 
 def decided_until_ms(state: CallState) -> int:
     """What of the audio need not be decided again, on the media clock."""
-    said = (*state.utterances(guesses=False), *state.backchannels)
+    said = [*state.utterances(guesses=False), *state.backchannels]
+    if (known := _taken_back(state)) is not None:
+        said.append(known)
     return max((utterance.end_media_ms for utterance in said), default=0)
+
+
+def _taken_back(state: CallState) -> ev.Utterance | None:
+    """Words that a holder before us took back, or had before its guess: they come again with the rest."""
+    newest = state.turns[max(state.turns)] if state.turns else None
+    if newest is None or newest.utterance is None:
+        return None
+    if not newest.confirmed:
+        return newest.before
+    return newest.utterance if newest.withdrawn else None
 
 
 class Utterances:
@@ -51,22 +63,21 @@ class Utterances:
         self._redo: ev.Utterance | None = None
         self._open: ev.Utterance | None = None
         self._guess: ev.Utterance | None = None
+        self.guessed = ""  # the words of the speech that is guessed about
         self.dropped_frames = 0
         self._restore()
 
     def _restore(self) -> None:
         """What a holder before us was in the middle of: words taken back, a guess, or a reply still to be heard."""
-        turns = self._state.turns
-        newest = turns[max(turns)] if turns else None
-        if newest is not None and newest.utterance is not None and not newest.confirmed:
-            # Its audio comes again, but not that of attempts before it.
-            self._redo = _without_its_words(newest.utterance, newest.before)
-            return
-        turn = self._state.turn
+        turns, taken_back = self._state.turns, _taken_back(self._state)
+        turn = turns[max(turns)] if turns else None
         if turn is None or turn.utterance is None:
             return
-        if turn.withdrawn:
-            self._redo = turn.utterance
+        if not turn.confirmed:
+            # Its audio comes again, but not that of attempts before it.
+            self._redo = _without_its_words(turn.utterance, taken_back)
+        elif turn.withdrawn:
+            self._redo = taken_back
         elif turn.interrupted is None and not any(s.verdict for s in turn.sentences.values()):
             self._open = turn.utterance
 
@@ -149,12 +160,13 @@ class Utterances:
         out = self.retract()
         before = self._redo
         guess = replace(self.spoken(recognized), final=False)
-        self._redo, self._guess = before, guess
+        self._redo, self._guess, self.guessed = before, guess, recognized.text
+        self._last_turn = max(self._last_turn, guess.turn)
         return [*out, guess]
 
     def retract(self) -> list[Event]:
         """It was not over."""
-        guess, self._guess = self._guess, None
+        guess, self._guess, self.guessed = self._guess, None, ""
         if guess is None:
             return []
         before, self._redo = self._redo, _without_its_words(guess, self._redo)
@@ -166,7 +178,7 @@ class Utterances:
         guess = self._guess
         if guess is None or not self._is_guessed(recognized):
             return [*self.retract(), self.publish(self.spoken(recognized))]
-        self._guess = self._redo = None
+        self._guess, self._redo, self.guessed = None, None, ""
         self.publish(replace(guess, final=True))
         confirmed = ev.UtteranceConfirmed(
             call=self._call,
@@ -224,7 +236,8 @@ class Utterances:
         dropped, self.dropped_frames = self.dropped_frames, 0
         turn, attempt = max(self._state.next_turn(), self._last_turn + 1), 0
         if redo is not None:
-            turn, attempt = redo.turn, redo.attempt + 1
+            if redo.turn >= self._state.latest_turn:
+                turn, attempt = redo.turn, redo.attempt + 1
             text, start_ms = join(redo.text, text), redo.start_media_ms
             dropped += redo.dropped_frames
         return ev.Utterance(
