@@ -19,9 +19,9 @@ from voxbus.common.events import (
     Utterance,
 )
 from voxbus.common.fold import CallState, fold
+from voxbus.llm.core_chat import Message
 from voxbus.llm.core_dialogue import Said
 from voxbus.llm.core_messages import GO_ON, HISTORY, conversation, messages, repeats, silences
-from voxbus.llm.core_trail import Message
 
 CALL = "CA" + "0" * 32
 MakeState = Callable[[Sequence[Event]], CallState]

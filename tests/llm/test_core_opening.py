@@ -18,10 +18,10 @@ from voxbus.common.events import (
     UtteranceWithdrawn,
 )
 from voxbus.common.fold import CallState, fold
+from voxbus.llm.core_chat import Message
 from voxbus.llm.core_dialogue import Said
 from voxbus.llm.core_messages import conversation, messages
 from voxbus.llm.core_opening import introduction, opening
-from voxbus.llm.core_trail import Message
 from voxbus.llm.core_turn import Ask, Decision, Say, decide
 
 CALL = "CA" + "0" * 32

@@ -12,15 +12,14 @@ from voxbus.common.agents import Agent
 from voxbus.common.events import ToolCalled, ToolReturned
 from voxbus.common.turns import ToolUse
 from voxbus.llm.core_anthropic import prompt_of
+from voxbus.llm.core_chat import Invocation, Message
 from voxbus.llm.core_chunks import call_of, chat_messages
 from voxbus.llm.core_dialogue import Said, answer
 from voxbus.llm.core_trail import (
     REDACTED,
     UNKNOWN,
-    Invocation,
-    Message,
     Step,
-    Told,
+    ToolAnswer,
     learned,
     redacted_text,
     steps_of,
@@ -180,8 +179,8 @@ def clerk() -> Agent:
     return parse_agent(CLERK, "clerk.yaml")
 
 
-def asked(told: Mapping[str, Told] | None = None, text: str = "when") -> Said:
-    return Said(text, told=told or {})
+def asked(answers: Mapping[str, ToolAnswer] | None = None, text: str = "when") -> Said:
+    return Said(text, answers=answers or {})
 
 
 def test_the_dialogue_calls_before_it_speaks(clerk: Agent) -> None:
@@ -192,13 +191,13 @@ def test_the_dialogue_calls_before_it_speaks(clerk: Agent) -> None:
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (Told(True, {"on": "Friday"}), ["On Friday.", "As I said, Friday."]),
-        (Told(True, {}), ["On some day.", "As I said, some day."]),
-        (Told(False, {}), ["I cannot see it.", "As I said, some day."]),
+        (ToolAnswer(True, {"on": "Friday"}), ["On Friday.", "As I said, Friday."]),
+        (ToolAnswer(True, {}), ["On some day.", "As I said, some day."]),
+        (ToolAnswer(False, {}), ["I cannot see it.", "As I said, some day."]),
     ],
 )
 def test_the_dialogue_says_what_it_learned_and_remembers_it(
-    clerk: Agent, result: Told, said: list[str]
+    clerk: Agent, result: ToolAnswer, said: list[str]
 ) -> None:
     first = asked({"look_up": result})
     given = answer(clerk, [first], ["look_up"])
@@ -213,7 +212,7 @@ def test_the_dialogue_goes_on_without_a_tool_that_is_not_there(clerk: Agent) -> 
 
 def test_what_was_learned_is_text() -> None:
     results = learned([step(0, result='{"a":"x","b":2,"c":[1]}'), step(1, result="none")])
-    assert results["look_up"] == Told(True, {})
+    assert results["look_up"] == ToolAnswer(True, {})
     assert learned([step(0, result='{"a":"x","b":2,"c":[1]}')])["look_up"].fields == {
         "a": "x",
         "b": "2",

@@ -10,7 +10,7 @@ import pytest
 
 from voxbus.common.agents import Agent
 from voxbus.common.errors import ProviderError
-from voxbus.llm.core_trail import Message
+from voxbus.llm.core_chat import Message
 from voxbus.llm.limits import Limits, limited
 from voxbus.llm.providers.base import Delta, Finish, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.openai import OpenAi, OpenAiConfig

@@ -10,8 +10,8 @@ import pytest
 
 from voxbus.common.agent_files import load_agents, resolve
 from voxbus.common.errors import ProviderError
+from voxbus.llm.core_chat import Invocation, Message
 from voxbus.llm.core_messages import GO_ON
-from voxbus.llm.core_trail import Invocation, Message
 from voxbus.llm.limits import Limits, limited
 from voxbus.llm.providers import Providers
 from voxbus.llm.providers.base import Delta, Finish, Provider, Request, Text, ToolCall, Usage

@@ -13,8 +13,8 @@ from typing import Any, Final
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
+from voxbus.llm.core_chat import Message
 from voxbus.llm.core_chunks import Call, FinishReason, call_of
-from voxbus.llm.core_trail import Message
 
 _CALLED: Final = "(The caller is on the line.)"
 _FINISHED: Final[dict[str, FinishReason]] = {

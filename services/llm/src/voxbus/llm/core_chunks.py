@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
-from voxbus.llm.core_trail import Message
+from voxbus.llm.core_chat import Message
 
 _MAX_EVENT_BYTES: Final = 1 << 20
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from voxbus.common import jsgf
 from voxbus.common.agents import Agent, Dialogue, Intent, Reply
 from voxbus.common.speech import for_ear
-from voxbus.llm.core_trail import Told
+from voxbus.llm.core_trail import ToolAnswer
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _HYPHENATED = frozenset({"uh-huh", "mm-hm"})
@@ -22,11 +22,11 @@ _NOT_WORDS = frozenset({"um", "uh", "er", "erm", "ah"})
 
 @dataclass(frozen=True)
 class Said:
-    """One utterance; ``keys``: its text is digits that were pressed. ``told``: what tools answered to it."""
+    """One utterance; ``keys``: its text is digits that were pressed. ``answers``: what tools answered to it."""
 
     text: str
     keys: bool = False
-    told: Mapping[str, Told] = field(default_factory=dict)
+    answers: Mapping[str, ToolAnswer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,12 @@ def _step(agent: Agent, state: _State, said: Said) -> Answer:
     name, reply, known = _choose(agent, state, said)
     arguments = {key: _fill(text, known) for key, text in reply.arguments.items()} if reply.tool else None
     text = reply.say
-    if (told := said.told.get(reply.tool)) is not None:
+    if (answered := said.answers.get(reply.tool)) is not None:
         arguments = None
-        if told.ok:
-            known |= {key: told.fields[name] for key, name in reply.learn.items() if name in told.fields}
+        if answered.ok:
+            known |= {
+                key: answered.fields[name] for key, name in reply.learn.items() if name in answered.fields
+            }
         else:
             text = reply.failed or text
     say = _fill(text, known)

@@ -13,9 +13,18 @@ from typing import Final, Literal
 from voxbus.common.events import Utterance
 from voxbus.common.fold import CallState
 from voxbus.common.turns import TurnState
+from voxbus.llm.core_chat import Message
 from voxbus.llm.core_dialogue import Said
 from voxbus.llm.core_opening import opening
-from voxbus.llm.core_trail import Message, Step, learned, past, steps_of, told, trail, words_begin
+from voxbus.llm.core_trail import (
+    Step,
+    calls_and_answers,
+    learned,
+    steps_of,
+    steps_of_turn,
+    trail,
+    words_begin,
+)
 
 #: Messages of history; older ones are forgotten. The system prompt does not count.
 HISTORY: Final = 40
@@ -45,7 +54,7 @@ def messages(
     history = _forgetful(_merged(_history(state, turn)))
     asked = [Message("system", state.started.agent.prompt), *history]
     if turn in state.turns:
-        asked += told(steps_of(state.turns[turn].earlier))
+        asked += calls_and_answers(steps_of(state.turns[turn].earlier))
     asked += trail(published, meanwhile, steps)
     if begun := published[words_begin(meanwhile, steps[-1] if steps else None) :]:
         asked += [Message("assistant", " ".join(begun)), Message("system", GO_ON)]
@@ -62,7 +71,7 @@ def conversation(state: CallState, turn: int, steps: Sequence[Step] = ()) -> tup
         Said(
             utterance.text,
             keys=utterance.ended_by == "dtmf",
-            told=learned(steps if utterance.turn == turn else past(state.turns[utterance.turn])),
+            answers=learned(steps if utterance.turn == turn else steps_of_turn(state.turns[utterance.turn])),
         )
         for utterance in state.utterances()
         if utterance.turn <= turn and utterance.text and utterance.turn not in before
@@ -87,7 +96,7 @@ def _history(state: CallState, turn: int) -> Iterator[Message]:
                 murmur = next(murmurs, None)
             yield Message("user", " ".join(said))
         if number < turn:
-            yield from told(past(found))
+            yield from calls_and_answers(steps_of_turn(found))
             if heard := _heard(found):
                 yield Message("assistant", heard)
 

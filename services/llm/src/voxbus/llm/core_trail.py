@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from voxbus.common.tools import BUILT_IN
 from voxbus.common.turns import ToolUse, TurnState
+from voxbus.llm.core_chat import Invocation, Message
 
 #: What is told of a call that was made, and of which no answer came back.
 UNKNOWN: Final = (
@@ -26,27 +27,6 @@ UNKNOWN: Final = (
 )
 #: Stands in the log for what is not kept there.
 REDACTED: Final = "(not kept)"
-
-Role = Literal["system", "user", "assistant", "tool"]
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """``id``: made of turn, attempt and index, so that any worker tells the same story."""
-
-    id: str
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Message:
-    """``calls``: what an assistant called for after ``text``. ``call``: what the text of a tool answers."""
-
-    role: Role
-    text: str
-    calls: tuple[Invocation, ...] = ()
-    call: Invocation | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +50,10 @@ def steps_of(uses: Iterable[ToolUse]) -> list[Step]:
     return [_step(use) for use in uses if use.called.name not in BUILT_IN]
 
 
+def steps_of_turn(turn: TurnState) -> list[Step]:
+    return steps_of(turn.uses())
+
+
 def _step(use: ToolUse) -> Step:
     called, returned = use.called, use.returned
     found = invocation(called.turn, called.attempt, called.index, called.name, _object(called.arguments))
@@ -85,7 +69,7 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def told(steps: Sequence[Step]) -> list[Message]:
+def calls_and_answers(steps: Sequence[Step]) -> list[Message]:
     """Calls that were made outside of the words of a reply: in one go, and their answers."""
     if not steps:
         return []
@@ -120,25 +104,21 @@ def _answer(step: Step) -> Message:
 
 
 @dataclass(frozen=True)
-class Told:
+class ToolAnswer:
     """What a tool answered, as the scripted dialogue sees it. ``fields``: of an answer that is an object."""
 
     ok: bool
     fields: Mapping[str, str]
 
 
-def learned(steps: Iterable[Step]) -> dict[str, Told]:
+def learned(steps: Iterable[Step]) -> dict[str, ToolAnswer]:
     """By tool; of several calls the last."""
     found = {}
     for step in steps:
         answer = _object(step.result or "")
         fields = {name: v if isinstance(v, str) else json.dumps(v) for name, v in answer.items()}
-        found[step.invocation.name] = Told(step.ok, fields)
+        found[step.invocation.name] = ToolAnswer(step.ok, fields)
     return found
-
-
-def past(turn: TurnState) -> list[Step]:
-    return steps_of(turn.uses())
 
 
 def redacted(value: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
+from voxbus.llm.core_chat import Message
 from voxbus.llm.core_chunks import Call, call_of
-from voxbus.llm.core_trail import Message
 
 
 class RunReader:

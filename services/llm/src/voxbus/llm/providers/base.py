@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from voxbus.common.agents import Agent, Tool
+from voxbus.llm.core_chat import Message
 from voxbus.llm.core_dialogue import Said
-from voxbus.llm.core_trail import Message
 
 
 @dataclass(frozen=True)

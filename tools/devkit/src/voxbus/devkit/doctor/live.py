@@ -81,7 +81,7 @@ def _stt(settings: Any) -> dict[str, Probe]:
 def _llm(settings: Any) -> dict[str, Probe]:
     providers = importlib.import_module("voxbus.llm.providers").Providers(settings)
     base = importlib.import_module("voxbus.llm.providers.base")
-    message = importlib.import_module("voxbus.llm.core_messages").Message
+    message = importlib.import_module("voxbus.llm.core_chat").Message
 
     def probe(provider: Any) -> Probe:
         async def answer() -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 from voxbus.common.agent_texts import PLACEHOLDER, resolve
 from voxbus.common.agents import Agent
 from voxbus.llm.core_dialogue import Said, answer
-from voxbus.llm.core_trail import Told
+from voxbus.llm.core_trail import ToolAnswer
 
 _KEYS = re.compile(r"\(pressed the keys ([^)]*)\)")
 #: An instruction, whoever says it: some vendors take those of the system from the user only.
@@ -92,7 +92,7 @@ def _conversation(messages: Sequence[Message]) -> list[Said]:
     said: list[Said] = []
     for message in messages[first:]:
         if message.role == "tool" and said:
-            said[-1] = replace(said[-1], told={**said[-1].told, message.tool: _told(message.text)})
+            said[-1] = replace(said[-1], answers={**said[-1].answers, message.tool: _answer_of(message.text)})
         if message.role != "user" or _GO_ON.search(message.text):
             continue
         if keys := _KEYS.search(message.text):
@@ -102,15 +102,15 @@ def _conversation(messages: Sequence[Message]) -> list[Said]:
     return said
 
 
-def _told(text: str) -> Told:
+def _answer_of(text: str) -> ToolAnswer:
     """An answer that is no object is a failure, in words."""
     try:
         found = json.loads(text)
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        return Told(False, {})
-    return Told(True, {name: str(value) for name, value in found.items()})
+        return ToolAnswer(False, {})
+    return ToolAnswer(True, {name: str(value) for name, value in found.items()})
 
 
 def _rest(say: str, messages: Sequence[Message]) -> str:
