@@ -18,23 +18,23 @@ from voxbus.common.fold import CallState
 from voxbus.common.tools import BUILT_IN
 from voxbus.llm import metrics
 from voxbus.llm.asking import Asking
-from voxbus.llm.core_tools import DoNotCall, Hangup, Refused, Transfer, effect
+from voxbus.llm.core_effects import DoNotCall, Hangup, Refused, Transfer, effect
 from voxbus.llm.core_trail import steps_of
 from voxbus.llm.core_turn import Ask
 from voxbus.llm.live import LiveTurn
 from voxbus.llm.providers.base import ToolCall
-from voxbus.llm.tools.hands import Hands
+from voxbus.llm.tools import ToolRounds
 from voxbus.llm.work import Work
 from voxbus.llm.writer import By, ReplyWriter
 
 
 class Answering:
-    """``rounds``: how often the model may ask for tools in a reply."""
+    """``most_rounds``: how often the model may ask for tools in a reply."""
 
-    def __init__(self, asking: Asking, hands: Hands, rounds: int) -> None:
+    def __init__(self, asking: Asking, tool_rounds: ToolRounds, most_rounds: int) -> None:
         self._asking = asking
-        self._hands = hands
-        self._rounds = rounds
+        self._tool_rounds = tool_rounds
+        self._most_rounds = most_rounds
 
     async def answer(self, job: Job, ask: Ask, state: CallState, live: LiveTurn, writer: ReplyWriter) -> None:
         turn = state.turns[ask.turn]
@@ -45,18 +45,18 @@ class Answering:
         if writer.published or work.steps:
             metrics.TAKEN_OVER.inc()
         await writer.give_notice()
-        await self._hands.settle(work)
+        await self._tool_rounds.settle(work)
         made = By()
         while True:
             number = work.steps[-1].round + 1 if work.steps else 0
-            tools = self._hands.offered(work.agent) if number < self._rounds else ()
+            tools = self._tool_rounds.offered(work.agent) if number < self._most_rounds else ()
             reply = await self._asking.reply(work, tools)
             if reply is None:
                 return
             made = _sum(made, reply.by)
             own = [call for call in reply.calls if call.name not in BUILT_IN]
-            if own and number < self._rounds:
-                await self._hands.use(work, own, number)
+            if own and number < self._most_rounds:
+                await self._tool_rounds.use(work, own, number)
                 continue
             await self._do(reply.calls, work)
             await writer.end("length" if reply.finish.reason == "length" else "complete", made)
@@ -66,7 +66,7 @@ class Answering:
         """The effects, after the words. The first that can be done counts: one call ends only once."""
         agent, writer = work.agent, work.writer
         done = False
-        for index, call in enumerate(calls, self._hands.next_index(work)):
+        for index, call in enumerate(calls, self._tool_rounds.next_index(work)):
             wanted = Refused("the call ends already") if done else effect(call.name, call.arguments, agent)
             if not isinstance(wanted, Refused) and not await work.confirmed():
                 wanted = Refused("the caller went on")

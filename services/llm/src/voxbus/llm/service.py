@@ -19,8 +19,7 @@ from voxbus.llm.limits import Limits
 from voxbus.llm.live import KINDS, LiveTurn, LiveTurns
 from voxbus.llm.providers import Providers
 from voxbus.llm.settings import LlmSettings
-from voxbus.llm.tools import Environment, Toolbox
-from voxbus.llm.tools.hands import Hands
+from voxbus.llm.tools import Environment, Toolbox, ToolRounds
 from voxbus.llm.writer import Overtaken, ReplyWriter
 
 #: A reply is taken up again when the log changed under it; it does not change more often than this.
@@ -39,8 +38,10 @@ class LlmService:
         environment = Environment.of_worker(settings)
         environment.check(settings.agents_dir)
         self._toolbox = Toolbox(environment, settings.llm_tool_max_bytes)
-        self._hands = Hands(self._toolbox, settings.llm_tool_meanwhile_ms / 1000)
-        self._answering = Answering(Asking(self._providers, limits), self._hands, settings.llm_tool_rounds)
+        self._tool_rounds = ToolRounds(self._toolbox, settings.llm_tool_meanwhile_ms / 1000)
+        self._answering = Answering(
+            Asking(self._providers, limits), self._tool_rounds, settings.llm_tool_rounds
+        )
         self._live = LiveTurns()
         self._warming: set[asyncio.Task[None]] = set()
         self._follower: Follower | None = None
@@ -64,7 +65,7 @@ class LlmService:
             await self._follower.close()
         for warming in tuple(self._warming):
             warming.cancel()
-        await self._hands.close()
+        await self._tool_rounds.close()
         await self._providers.close()
 
     async def _handle(self, job: Job) -> None:

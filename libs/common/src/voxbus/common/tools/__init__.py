@@ -3,5 +3,5 @@
 Pure: nobody is asked here. Who asks is the LLM worker (``voxbus.llm.tools``).
 """
 
-#: What every agent has without declaring it, see ``voxbus.llm.core_tools``.
+#: What every agent has without declaring it, see ``voxbus.llm.core_effects``.
 BUILT_IN = frozenset({"end_call", "transfer_call", "do_not_call"})

@@ -14,7 +14,7 @@ from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
 from voxbus.common.providers.accounts import OPENAI_URL
 from voxbus.llm.core_chunks import ReplyReader, chat_messages
-from voxbus.llm.core_tools import schemas
+from voxbus.llm.core_effects import schemas
 from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator
 
 from voxbus.llm.core_dialogue import answer
-from voxbus.llm.core_tools import DO_NOT_CALL, END_CALL, TRANSFER_CALL
+from voxbus.llm.core_effects import DO_NOT_CALL, END_CALL, TRANSFER_CALL
 from voxbus.llm.providers.base import Delta, Finish, Request, Text, ToolCall
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
-from voxbus.llm.core_tools import schemas
+from voxbus.llm.core_effects import schemas
 from voxbus.llm.core_workers_ai import RunReader, run_messages
 from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads

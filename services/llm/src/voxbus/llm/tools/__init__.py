@@ -6,6 +6,7 @@ What a tool may be asked is decided in ``voxbus.common.tools``.
 """
 
 from voxbus.llm.tools.environment import Environment
+from voxbus.llm.tools.rounds import ToolRounds
 from voxbus.llm.tools.toolbox import Toolbox
 
-__all__ = ["Environment", "Toolbox"]
+__all__ = ["Environment", "ToolRounds", "Toolbox"]

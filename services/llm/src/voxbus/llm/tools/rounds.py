@@ -37,7 +37,7 @@ _LEASE_S: Final = 2.0
 log = get_logger(__name__)
 
 
-class Hands:
+class ToolRounds:
     """``meanwhile_s``: a tool that takes longer has its line said."""
 
     def __init__(self, toolbox: Toolbox, meanwhile_s: float) -> None:
@@ -65,11 +65,11 @@ class Hands:
         if tool is not None and tool.idempotent and whole:
             prepared = self._toolbox.prepare(tool, step.invocation.arguments, work.started)
             if isinstance(prepared, Request):
-                return await self._finished(work, step, tool, prepared)
+                return await self._request(work, step, tool, prepared)
         outcome = Outcome("unknown", UNKNOWN)
         if tool is not None:
             self._toolbox.count(tool, outcome, work.started.call)
-        return await self._told(work, step, outcome)
+        return await self._without_asking(work, step, outcome)
 
     async def use(self, work: Work, calls: list[ToolCall], number: int) -> None:
         """One round, in the order that the model wants. Raises Overtaken when somebody else is at it."""
@@ -97,19 +97,19 @@ class Hands:
         hidden = tool.redact if tool is not None else ()
         await work.writer.called(step, json.dumps(redacted(call.arguments, hidden), sort_keys=True))
         if isinstance(prepared, Request) and tool is not None:
-            return await self._finished(work, step, tool, prepared)
+            return await self._request(work, step, tool, prepared)
         assert isinstance(prepared, Outcome)
         if tool is not None:
             self._toolbox.count(tool, prepared, work.started.call)
-        return await self._told(work, step, prepared)
+        return await self._without_asking(work, step, prepared)
 
     @staticmethod
-    async def _told(work: Work, step: Step, outcome: Outcome) -> Step:
+    async def _without_asking(work: Work, step: Step, outcome: Outcome) -> Step:
         if not await work.writer.returned(step, outcome.text, 0.0):
             raise Overtaken
         return replace(step, result=outcome.text)
 
-    async def _finished(self, work: Work, step: Step, tool: Tool, request: Request) -> Step:
+    async def _request(self, work: Work, step: Step, tool: Tool, request: Request) -> Step:
         """What was begun is finished, also when the call goes on without this reply: it is done, and somebody knows."""
         key = idempotency_key(work.started.call, work.ask.turn, tool.name, step.invocation.arguments)
         work.job.progress(for_s=tool.timeout_ms / 1000 + self._meanwhile_s + _LEASE_S)
