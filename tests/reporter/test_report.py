@@ -313,7 +313,7 @@ def test_the_recording_is_in_the_report_with_its_place_length_and_checksum(recor
 def test_a_file_that_is_not_closed_is_named_without_a_checksum(recorded: Script) -> None:
     before = build(basis(recorded.log))
     assert before.recording is not None
-    assert (before.recording.state, before.recording.parts[0].cause) == ("incomplete", "not closed")
+    assert (before.recording.state, before.recording.parts[0].cause) == ("incomplete", "not_closed")
     assert before.recording.parts[0].sha256 == ""
     # What came too late for the first attempt is in no later one either: they are the same bytes.
     late = closed(recorded, 9 + PATIENCE_S + 1)

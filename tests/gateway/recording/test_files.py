@@ -22,8 +22,8 @@ from voxbus.common.errors import InvalidCallSid
 from voxbus.common.recordings import Removal, Removed, decode, encode
 from voxbus.gateway.recording import Recordings
 from voxbus.gateway.recording.core_wav import HEADER_BYTES, header, interleave, ms_of
-from voxbus.gateway.recording.file import WavFile
 from voxbus.gateway.recording.shelf import Shelf
+from voxbus.gateway.recording.wav_file import WavFile
 from voxbus.gateway.recording.writer import Writer
 
 SID = "CA" + "0" * 32
@@ -129,7 +129,7 @@ def test_a_disk_that_stays_full_leaves_a_shorter_file(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_leaves_a_file_that_can_be_read(tmp_path: Path) -> None:
     code = """
     import pathlib, sys
-    from voxbus.gateway.recording.file import WavFile
+    from voxbus.gateway.recording.wav_file import WavFile
     file, at = WavFile(pathlib.Path(sys.argv[1])), 0
     while True:
         file.append(at, bytes(range(200)) * 80)

@@ -137,7 +137,9 @@ class RecordingPart(Part):
     size_bytes: int | None
     sha256: str = Field(description="Of the whole file, as sha256sum prints it; empty = not known.")
     lost_ms: int = Field(description="Of its length, silence in the place of what could not be written.")
-    cause: str = Field(description="Why something is missing; empty = nothing is.")
+    cause: str = Field(
+        description="Why something is missing, such as `ENOSPC`; `not_closed`: the writer died; empty = nothing is."
+    )
 
 
 class Recording(Part):

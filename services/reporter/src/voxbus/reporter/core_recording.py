@@ -37,5 +37,5 @@ def _part(part: RecordingState, since_start_ms: Callable[[float], int]) -> Recor
         size_bytes=ended.size_bytes if ended is not None else None,
         sha256=ended.sha256 if ended is not None else "",
         lost_ms=ended.lost_ms if ended is not None else 0,
-        cause=ended.cause if ended is not None else "not closed",
+        cause=ended.cause if ended is not None else "not_closed",
     )

@@ -4,8 +4,9 @@
     core_wav    the bytes of the file's header. Pure
     recorder    when a call is recorded, and what its log is told of it
     writer      the thread that all files are written in, and what waits for it
-    file        one file
+    wav_file    one file
     shelf       the directory: names, erasure, retention
+    recordings  what all calls of a gateway share: directory, thread, expiry, removal on request
 
 See docs/decisions/0020-recordings-begin-after-the-notice.md.
 """

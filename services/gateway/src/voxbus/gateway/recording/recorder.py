@@ -20,8 +20,8 @@ from voxbus.common.logs import get_logger
 from voxbus.gateway import metrics
 from voxbus.gateway.recording.core_tape import Tape
 from voxbus.gateway.recording.core_wav import interleave, ms_of
-from voxbus.gateway.recording.file import Closed, WavFile, cause_of
 from voxbus.gateway.recording.recordings import Recordings
+from voxbus.gateway.recording.wav_file import Closed, WavFile, cause_of
 
 #: So many pairs are written at once: what a killed gateway has not written is a second.
 CHUNK: Final = 50
