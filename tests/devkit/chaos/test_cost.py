@@ -34,7 +34,7 @@ def cost(of: CallFacts, *deaths: Death, reports: dict[str, Delivered] = DELIVERE
 def test_a_death_costs_what_the_turn_under_way_was_silent_more_than_usual() -> None:
     told = cost(two_turns(second_silence=14), death(10.5))
     ((_, toll),) = told.deaths
-    assert (toll.turns, toll.calls, toll.noticed, toll.worst_ms) == (1, 1, 1, 1200.0)
+    assert (toll.turns, toll.calls, toll.noticed, toll.extra_ms) == (1, 1, 1, (1200.0,))
     assert told.totals.usual_ms == 200
     assert told.totals.failures() == []
 

@@ -32,11 +32,6 @@ class PieceCutter:
         self._waiting = bytearray()
         self.offset = 0
 
-    @property
-    def taken_bytes(self) -> int:
-        """All that was fed."""
-        return self.offset + len(self._waiting)
-
     def feed(self, audio: bytes) -> list[Piece]:
         self._waiting += audio
         pieces = []

@@ -47,10 +47,6 @@ class Toll:
     def noticed(self) -> int:
         return len(self.extra_ms)
 
-    @property
-    def worst_ms(self) -> float:
-        return self.extra_ms[0] if self.extra_ms else 0.0
-
 
 @dataclass(frozen=True)
 class Totals:

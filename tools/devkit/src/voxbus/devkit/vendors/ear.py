@@ -119,10 +119,6 @@ class Ear:
         self._spoken = 0  # frames of the turn up to its last loud one
         self._began = False  # a part of the turn that is not over
 
-    @property
-    def in_turn(self) -> bool:
-        return bool(self._turn)
-
     def feed(self, samples: Pcm) -> Iterator[Event]:
         joined = np.concatenate((self._rest, samples))
         whole = len(joined) // _FRAME * _FRAME
