@@ -139,6 +139,8 @@ def test_as_workers_ai_has_it() -> None:
         ({"a": 1}, {"a": 1}, False),
         ("{oops", {}, True),
         ("[1]", {}, True),
+        (r'{"a": "\ud83d"}', {"a": "?"}, False),
+        ('{"a": ' + "[" * 60_000, {}, True),
         (7, {}, True),
     ],
 )
@@ -152,6 +154,8 @@ def test_what_is_kept_of_an_answer() -> None:
     assert redacted_text('{"a":1,"b":2}', ["b"]) == f'{{"a": 1, "b": "{REDACTED}"}}'
     assert redacted_text("b is 2", ["b"]) == REDACTED
     assert redacted_text("[1]", ["b"]) == REDACTED
+    assert redacted_text("[" * 60_000, ["b"]) == REDACTED
+    assert learned([step(0, result="[" * 60_000)])["look_up"].fields == {}
 
 
 # --- the scripted dialogue ------------------------------------------------------------------------------------------

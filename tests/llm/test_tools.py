@@ -192,6 +192,20 @@ async def test_a_tool_that_fails_is_told_in_words(
     assert call.said(2) == ["That did not work."]
 
 
+async def test_what_is_no_utf8_fails_no_job(
+    call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker
+) -> None:
+    """Half of a surrogate pair, from the model and from the system that it asks."""
+    crm.answer = lambda _asked: json_answer(r'{"booked":"Ann \ud83d"}', 201)
+    chat.answers = [wants(arguments=r'{"day":"Fri \ud83d"}'), wants(r"b\ud83d"), reply("Booked \ud83d.")]
+    await start_worker(openai_base_url=chat.url)
+    await ask(call, talker(reminder, method="GET", url="${CRM_URL}/{day}", idempotent=True))
+    assert (await call.reply_to(2)).reason == "complete"
+    assert [asked.line for asked in crm.asked] == ["GET /Fri%20%3F HTTP/1.1"]
+    assert next(event.result for event in call.of(ToolReturned, 2)) == '{"booked":"Ann ?"}'
+    assert len(chat.requests) == 3
+
+
 async def test_a_model_that_never_has_enough_must_answer_in_the_end(
     call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker
 ) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from voxbus.common.errors import ProviderError
+from voxbus.common.json_text import loads
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
 from voxbus.llm.core_chat import Message
@@ -167,7 +168,7 @@ def _text(content: Any) -> str:
 def call_of(name: str, given: Any) -> Call:
     """``given``: the arguments, as JSON or as an object; nothing at all is none."""
     try:
-        arguments = json.loads(given or "{}") if isinstance(given, str) else given
+        arguments = loads(given or "{}") if isinstance(given, str) else given
     except ValueError:
         return Call(name, {}, malformed=True)
     if arguments is None:

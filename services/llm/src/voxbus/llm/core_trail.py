@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
+from voxbus.common.json_text import loads
 from voxbus.common.tools import BUILT_IN
 from voxbus.common.turns import ToolUse, TurnState
 from voxbus.llm.core_chat import Invocation, Message
@@ -63,7 +64,7 @@ def _step(use: ToolUse) -> Step:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = loads(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -130,7 +131,7 @@ def redacted_text(text: str, names: Sequence[str]) -> str:
     if not names:
         return text
     try:
-        found = json.loads(text)
+        found = loads(text)
     except ValueError:
         return REDACTED
     return json.dumps(redacted(found, names), ensure_ascii=False) if isinstance(found, dict) else REDACTED

@@ -22,6 +22,8 @@ from voxbus.llm.settings import LlmSettings
 from voxbus.llm.tools import Environment, Toolbox, ToolRounds
 from voxbus.llm.writer import Overtaken, ReplyWriter
 
+#: A job that fails again is not thrown back and forth as fast as it will go.
+_FAILED_AGAIN_S = 0.25
 #: A reply is taken up again when the log changed under it; it does not change more often than this.
 _ROUNDS = 4
 
@@ -86,6 +88,10 @@ class LlmService:
                 return
         try:
             await self._work(job, event, live, received_s)
+        except Exception:
+            if job.redelivered:
+                await asyncio.sleep(_FAILED_AGAIN_S)
+            raise
         finally:
             self._live.leave(live)
 

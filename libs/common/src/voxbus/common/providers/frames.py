@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from voxbus.common.errors import ProviderError
+from voxbus.common.json_text import loads
 
 
 def frame(message: str | bytes) -> dict[str, Any]:
     """A JSON frame. Raises ProviderError for what is none."""
     try:
-        found = json.loads(message)
+        found = loads(message)
     except ValueError:
         raise ProviderError("malformed", "a frame that is not JSON") from None
     if not isinstance(found, dict):

@@ -129,6 +129,15 @@ def request(
 
     Raises Unfit for arguments, AgentError for what the environment holds.
     """
+    try:
+        return _made(tool, arguments, values, environment)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        raise Unfit("an argument is no text that can be sent") from None
+
+
+def _made(
+    tool: Tool, arguments: Mapping[str, Any], values: Mapping[str, str], environment: Mapping[str, str]
+) -> Request:
     named = placeholders(tool)
     known = {**values, **{name: text_of(value) for name, value in arguments.items() if name in named}}
     base, template = parts(tool.url)

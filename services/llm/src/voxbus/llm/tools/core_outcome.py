@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from voxbus.common.json_text import loads
+
 Cause = Literal[
     "ok",
     "arguments",
@@ -82,7 +84,7 @@ def _text(content_type: str, body: bytes) -> str | None:
     try:
         text = body.decode("utf-8").strip()
         if text and (kind == "application/json" or kind.endswith("+json")):
-            return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
-    except (ValueError, RecursionError):
+            return json.dumps(loads(text), ensure_ascii=False, separators=(",", ":"))
+    except ValueError:
         return None
     return text if not text or kind.startswith("text/") else None
