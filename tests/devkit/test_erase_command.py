@@ -95,6 +95,16 @@ async def test_recordings_are_removed_with_the_rest(
     assert await call_logs.read(bus, sid) == []
 
 
+async def test_a_recording_that_no_log_tells_of_is_removed(
+    bus: Bus, gateway: Path, new_script: Callable[[], Script], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its gateway was killed before it could say that it records."""
+    file = keep(gateway, "s1", await publish(bus, new_script().start().ends()))
+    assert await voxbus("erase", "--number", CALLER) == 0
+    assert "recordings: 1 files removed" in capsys.readouterr().out
+    assert not file.exists()
+
+
 async def test_what_no_gateway_can_reach_is_not_said_to_be_removed(
     bus: Bus, gateway: Path, new_script: Callable[[], Script], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -230,6 +230,24 @@ async def test_gateways_that_share_a_directory_remove_each_file_once(tmp_path: P
     )
 
 
+async def test_a_disk_that_is_away_says_nothing_of_its_recordings(tmp_path: Path) -> None:
+    """Else its recordings would be taken to be removed."""
+    recordings = Recordings(tmp_path / "recordings", 30.0)
+    store = recordings.shelf.store()
+    path = recordings.shelf.make(SID, "MZ1")[1]
+    WavFile(path).close(0)
+    (tmp_path / "recordings").rename(tmp_path / "away")
+    (tmp_path / "recordings").mkdir()
+    asked = encode(Removal((SID,)))
+    assert decode(Removed, await recordings.remove(asked) or b"") == Removed("", 0, ())
+    (tmp_path / "recordings" / ".store").mkdir()  # cannot be read
+    assert await recordings.remove(asked) is None
+    (tmp_path / "recordings" / ".store").rmdir()
+    (tmp_path / "recordings").rmdir()
+    (tmp_path / "away").rename(tmp_path / "recordings")
+    assert decode(Removed, await recordings.remove(asked) or b"") == Removed(store, 1, ())
+
+
 async def test_nonsense_removes_nothing_and_gets_no_answer(tmp_path: Path) -> None:
     for nonsense in (b"", b"\x00", b"\x81\xa5calls\xa1x"):
         assert await Recordings(tmp_path, 30.0).remove(nonsense) is None

@@ -46,18 +46,23 @@ class Recordings:
         except CodecError as error:
             log.error("recordings were not removed", error=error)
             return None
-        removed = await self.writer.ask(partial(self._remove, asked.calls))
+        try:
+            removed = await self.writer.ask(partial(self._remove, asked.calls))
+        except OSError as error:
+            log.error("recordings were not removed", kind=type(error).__name__)
+            return None
         log.info("removed recordings on request", files=removed.files, left=len(removed.left))
         return encode(removed)
 
     def _remove(self, calls: tuple[str, ...]) -> Removed:
         files, left = 0, []
+        store = self.shelf.known()  # first: what is not there now has had nothing removed from it
         for sid in calls:
             try:
                 files += len(self.shelf.remove(sid))
             except (OSError, InvalidCallSid):
                 left.append(sid)
-        return Removed(self.shelf.known(), files, tuple(left))
+        return Removed(store, files, tuple(left))
 
     async def _expire(self) -> None:
         while True:

@@ -23,11 +23,10 @@ _PRIVATE: Final = 0o700
 class Shelf:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._store = ""
 
     def store(self) -> str:
         """Its name, which is made where there is none. Raises OSError."""
-        if not self._store:
+        if not self.known():
             self._directory.mkdir(_PRIVATE, parents=True, exist_ok=True)
             name = self._directory / _NAME
             if not name.exists():
@@ -40,10 +39,10 @@ class Shelf:
         return self.known()
 
     def known(self) -> str:
-        """Its name; empty where nothing was ever recorded."""
+        """Its name; empty where nothing was ever recorded, or where its disk is not there now. Raises OSError."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            self._store = self._store or (self._directory / _NAME).read_text("ascii").strip()
-        return self._store
+            return (self._directory / _NAME).read_text("ascii").strip()
+        return ""
 
     def make(self, sid: str, stream_sid: str) -> tuple[str, Path]:
         """(place, path) of a new recording, whose folder is there then. Raises OSError, InvalidCallSid, ValueError."""

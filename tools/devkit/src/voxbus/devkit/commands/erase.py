@@ -119,8 +119,9 @@ async def _erase_recordings(
     bus: Bus, stores: dict[str, set[str]], known: frozenset[str], logs: _Logs
 ) -> set[str]:
     """``stores``: by call, which recordings its log says it is in. Returns the calls of which some may be left."""
-    # A row without a log may have had a recording, of which nobody knows where it is: whoever has it removes it.
-    calls = sorted({sid for sid, kept in stores.items() if kept} | (known - stores.keys()))
+    # A row without a log, or a log that a gateway died before it could write to, may have had a recording of which
+    # nobody knows where it is: whoever has it removes it.
+    calls = sorted(stores.keys() | known)
     gone: set[tuple[str, str]] = set()
     kept_back: set[tuple[str, str]] = set()
     for at in range(0, len(calls), _AT_ONCE):
