@@ -1,9 +1,12 @@
-"""Who dies next, and when. Chance comes from a seed, so that a run can be told again."""
+"""Who dies next, and when. Chance is a parameter: with the same seed a run can be told again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 #: How far the time between two deaths may be off, so that they fall into every part of a turn.
 _JITTER = 0.2
@@ -12,10 +15,10 @@ _JITTER = 0.2
 class Schedule:
     """``services``: each dies equally often, in an order that nobody can guess."""
 
-    def __init__(self, services: Sequence[str], every_s: float, seed: int) -> None:
+    def __init__(self, services: Sequence[str], every_s: float, random: Random) -> None:
         self._services = tuple(services)
         self._every_s = every_s
-        self._random = Random(seed)
+        self._random = random
         self._bag: list[str] = []
 
     def pause_s(self) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
@@ -129,7 +130,7 @@ class Run:
         self._began_s = time.time()
         killer = Killer(
             stack,
-            Schedule(options.kill, options.every_s, options.seed),
+            Schedule(options.kill, options.every_s, Random(options.seed)),
             options.down_s,
             signal.Signals[f"SIG{options.signal}"],
             holders.held,
