@@ -162,6 +162,7 @@ async def test_a_sentence_becomes_audio(worker: Worker, bus: Bus, sid: str, list
 async def test_audio_that_was_lost_on_the_way_is_sent_again(
     worker: Worker, bus: Bus, sid: str, listener: Listener
 ) -> None:
+    before = count("tts_sent_again")
     listener.misses = 3
     await bus.append(sentence(sid))
     await idle(worker, jobs=1)
@@ -174,6 +175,7 @@ async def test_audio_that_was_lost_on_the_way_is_sent_again(
         assert offset == at
         at += len(message.audio)
     assert 3500 < ms_of(at) < 6000
+    assert count("tts_sent_again") == before + 1
 
 
 async def test_a_sentence_that_no_gateway_takes_is_given_up(worker: Worker, bus: Bus, sid: str) -> None:

@@ -51,13 +51,15 @@ class Delivery:
     async def arrive(self) -> None:
         """Returns when the gateway has all that it wants, or nobody can be found who wants it."""
         deadline_s = time.monotonic() + _NOBODY_S
-        for _ in range(_ROUNDS):
+        for sent_again in range(_ROUNDS):
             answer = await self._ask() or await self._somebody(deadline_s)
             if answer is None:
                 break
             wanted_from: int | None = msgpack.unpackb(answer)
             if wanted_from is None:
                 return
+            if not sent_again:
+                _SENT_AGAIN.inc()
             for piece in self._pieces:
                 if piece.last or piece.offset + len(piece.audio) > wanted_from:
                     await self._publish(piece)
