@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -385,6 +387,27 @@ async def test_a_guess_has_no_effects_until_it_is_confirmed(
     await call.reply_to(1)
     await call.say("goodbye", 2, final=False)
     await call.until(lambda: call.said(2))
+    assert call.of(ToolCalled) == []
+    await call.add(UtteranceConfirmed, holder=call.holder, turn=2, attempt=0)
+    await call.reply_to(2)
+    assert len(call.of(HangupRequested)) == 1
+
+
+async def test_a_guess_may_be_confirmed_late_and_keeps_nobody_waiting(
+    call: Call, reminder: Agent, start_worker: StartWorker, new_sid: Callable[[], str]
+) -> None:
+    """An agent may let its callers be silent for 10 s before their turn is over."""
+    await start_worker(llm_turns=1)
+    await call.start(reminder)
+    await call.reply_to(1)
+    await call.say("goodbye", 2, final=False)
+    await call.until(lambda: call.said(2))
+    silent_until_s = time.monotonic() + 6.0
+    other = Call(call.bus, new_sid())
+    await other.open()
+    await other.start(reminder)
+    await other.reply_to(1)
+    await asyncio.sleep(silent_until_s - time.monotonic())
     assert call.of(ToolCalled) == []
     await call.add(UtteranceConfirmed, holder=call.holder, turn=2, attempt=0)
     await call.reply_to(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 from voxbus.common.agents import Agent
 from voxbus.common.bus import Job
@@ -15,8 +16,11 @@ from voxbus.llm.core_turn import Ask
 from voxbus.llm.live import LiveTurn
 from voxbus.llm.writer import ReplyWriter
 
-#: How long effects wait for a guess to be confirmed. STT decides within POST_UTTERANCE_SILENCE_MS, 1.5 s by default.
-_CONFIRM_S = 5.0
+#: How long effects wait for a guess to be confirmed or withdrawn. The turn that it is about ends after the agent's
+#: ``max_turn_ms`` at the latest, however long its silences may be, or after the worker's, which is at most this.
+_MAX_TURN_MS: Final = 120_000
+#: On top of it: another STT worker may have to take the call over first.
+_TAKEOVER_S: Final = 10.0
 
 
 @dataclass
@@ -54,10 +58,12 @@ class Work:
         """Whether the caller is through: until then nothing is done that has effects."""
         if self.ask.final or self.live.confirmed.is_set():
             return True
-        self.job.progress(for_s=_CONFIRM_S + 0.5)
+        within_s = (self.agent.turn.max_turn_ms or _MAX_TURN_MS) / 1000 + _TAKEOVER_S
+        self.job.progress(for_s=within_s + 0.5)
         try:
-            async with asyncio.timeout(_CONFIRM_S):
-                await self.live.confirmed.wait()
+            with self.job.standing_by():
+                async with asyncio.timeout(within_s):
+                    await self.live.confirmed.wait()
         except TimeoutError:
             return False
         return True
