@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +13,16 @@ import pytest
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
-from voxbus.common.bus import Bus
+from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.trust.files import write
 from voxbus.devkit import call_logs
 from voxbus.devkit.cli import main
+from voxbus.devkit.stack import KEYS, UP_DIRECTORY
+from voxbus.scheduler import database
+from voxbus.scheduler.core_orders import Order
+from voxbus.scheduler.core_rules import House
+from voxbus.scheduler.core_window import span
+from voxbus.scheduler.store import Limits, Stores
 
 if TYPE_CHECKING:
     from tests.conftest import Script
@@ -22,9 +31,21 @@ CALLER, OTHER = "+15550100001", "+12125550199"
 
 
 @pytest.fixture(autouse=True)
-def place(nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def place(nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NATS_URL", nats_url)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/scheduler.db")
+    await make_database(tmp_path / "scheduler.db")
+
+
+async def make_database(path: Path, *called: str) -> None:
+    """As a scheduler leaves it that is to call these."""
+    engine = database.connect(database.url_of(f"sqlite:///{path}"))
+    await database.migrate(engine)
+    stores = Stores.of(engine, "AC1", House(quiet=span(""), attempts_per_day=9), Limits(0.0, 100, 1000.0))
+    for number in called:
+        order = Order(to=number, agent="a")
+        await stores.book.order(order, call_id=number[1:], key=None, from_number="+1", now_s=time.time())
+    await engine.dispose()
 
 
 async def voxbus(*arguments: str) -> int:
@@ -125,6 +146,41 @@ async def test_what_no_gateway_can_reach_is_not_said_to_be_removed(
     await bus.answer(subjects.REMOVE_RECORDINGS, shelf.Recordings(gateway, 30.0).remove)
     assert await voxbus("erase", "--number", CALLER) == 0
     assert await call_logs.read(bus, sid) == []
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which nobody says where calls are kept."""
+    monkeypatch.delenv("DATABASE_URL")
+    (folder := tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+async def test_what_runs_here_is_erased_from_its_own_database(
+    nats_url: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(BusConfig, "url", nats_url)  # where `voxbus up` has it
+    write(elsewhere / UP_DIRECTORY / KEYS)
+    await make_database(elsewhere / UP_DIRECTORY / "scheduler.db", CALLER)
+    await make_database(elsewhere / "var" / "scheduler.db")
+    assert await voxbus("erase", "--number", CALLER) == 0
+    assert "database: 1 calls" in capsys.readouterr().out
+    # Who says which one means that one.
+    await make_database(elsewhere / "said.db", CALLER, OTHER)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///said.db")
+    assert await voxbus("erase", "--number", CALLER) == 0
+    assert "database: 1 calls" in capsys.readouterr().out
+
+
+async def test_a_database_that_is_not_there_is_not_made(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await voxbus("erase", "--number", CALLER) == 2
+    said = capsys.readouterr().err
+    assert "no database at var/scheduler.db" in said
+    assert "set DATABASE_URL" in said
+    assert os.listdir(elsewhere) == []
 
 
 async def test_what_is_no_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

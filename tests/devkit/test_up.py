@@ -92,7 +92,8 @@ def test_it_makes_the_secrets_that_it_is_not_given_and_keeps_them_to_itself(up: 
     running = up(services=("scheduler",), AGENT_SHARED_SECRET="theirs")
     assert running.secrets.stat().st_mode & 0o777 == 0o600
     made = running.made()
-    assert sorted(made) == ["INTERNAL_SECRET", "NATS_NKEY_FILE", "SCHEDULER_SECRET"]
+    assert sorted(made) == ["DATABASE_URL", "INTERNAL_SECRET", "NATS_NKEY_FILE", "SCHEDULER_SECRET"]
+    assert Path(made["DATABASE_URL"].removeprefix("sqlite:///")).is_file()
     login = Path(made["NATS_NKEY_FILE"])
     assert login.stat().st_mode & 0o777 == 0o400
     said = running.hello + running.end()

@@ -53,6 +53,11 @@ READY_S = 60.0
 STOP_S = 25.0
 
 
+def database_in(directory: Path) -> str:
+    """The URL of the scheduler's database of a stack that is given none."""
+    return f"sqlite:///{directory / 'scheduler.db'}"
+
+
 class Stack:
     """``counts``: processes of each service, one where nothing is said, 0 for none. ``env``: on top of our
     own environment; ``env_of`` for one service alone. Logs, the scheduler's database and the store of NATS go
@@ -208,7 +213,7 @@ class Stack:
             "NATS_URL": self.nats_url,
             "LOG_FORMAT": "json",
             "METRICS_PORT": "0",
-            "DATABASE_URL": f"sqlite:///{self.directory / 'scheduler.db'}",
+            "DATABASE_URL": database_in(self.directory),
             "API_URL": f"http://127.0.0.1:{scheduler}" if scheduler else "",
         }
         if not self._nats_url:

@@ -6,18 +6,21 @@ import argparse
 import asyncio
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from voxbus.common import subjects
-from voxbus.common.bus import Bus
-from voxbus.common.errors import VoxbusError
+from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.errors import SettingsError, VoxbusError
 from voxbus.common.events import Started, Status, Stored
 from voxbus.common.fold import fold
 from voxbus.common.recordings import Removal, Removed, decode, encode
 from voxbus.common.settings import load
 from voxbus.devkit import call_logs
-from voxbus.devkit.commands.tap import bus_config
+from voxbus.devkit.commands.tap import bus_config, is_of_up
+from voxbus.devkit.stack import UP_DIRECTORY, database_in
 from voxbus.scheduler import database
 from voxbus.scheduler.core_numbers import normalize
 from voxbus.scheduler.settings import SchedulerSettings
@@ -25,9 +28,9 @@ from voxbus.scheduler.store.erasure import Erased, Erasure
 
 DESCRIPTION = (
     "Removes a telephone number's calls, their history, reports, transcripts, logs and recordings, and its contacts: "
-    "from the scheduler's database (DATABASE_URL), from NATS, and from the disks of the gateways that are up. On the "
-    "do-not-call list the number stays, without what was said. What a backend has been told is the backend's. Exit "
-    "status 1 when something is left, which it names: run it again then."
+    "from the scheduler's database (DATABASE_URL, else that of `voxbus up` in this folder), from NATS, and from the "
+    "disks of the gateways that are up. On the do-not-call list the number stays, without what was said. What a "
+    "backend has been told is the backend's. Exit status 1 when something is left, which it names: run it again then."
 )
 #: More calls than NATS keeps.
 _ALL = 10_000_000
@@ -79,8 +82,9 @@ class _Logs:
 
 
 async def _erase(number: str) -> tuple[Erased, _Logs]:
-    engine = database.connect(load(SchedulerSettings).database)
-    bus = await Bus.connect(bus_config())
+    config = bus_config()
+    engine = database.connect(_database(config))
+    bus = await Bus.connect(config)
     try:
         await database.migrate(engine)
         rows = await Erasure(engine).erase(number)
@@ -90,6 +94,23 @@ async def _erase(number: str) -> tuple[Erased, _Logs]:
     finally:
         await engine.dispose()
         await bus.close()
+
+
+def _database(config: BusConfig) -> URL:
+    """``DATABASE_URL``, else that of ``voxbus up`` in this folder where the bus is that one's.
+
+    Raises SettingsError where a file is named that is none: calls would be kept elsewhere, and nobody would be told.
+    """
+    settings = load(SchedulerSettings)
+    url = settings.database
+    if "database_url" not in settings.model_fields_set and is_of_up(config):
+        url = database.url_of(database_in(UP_DIRECTORY))
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise SettingsError(
+            f"there is no database at {url.database or 'sqlite://'}: set DATABASE_URL to what the scheduler has there; "
+            "a scheduler that never ran has none yet"
+        )
+    return url
 
 
 async def _erase_logs(bus: Bus, number: str, known: frozenset[str]) -> _Logs:

@@ -24,6 +24,8 @@ DESCRIPTION = (
     "numbers are shown as they are: keep the output to yourself."
 )
 
+_KEY_OF_UP = key_file(UP_DIRECTORY / KEYS, OPERATOR)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
@@ -47,10 +49,14 @@ def bus_config() -> BusConfig:
     Raises SettingsError.
     """
     config = common.bus_config(load(ServiceSettings), OPERATOR, "voxbus devkit")
-    own = key_file(UP_DIRECTORY / KEYS, OPERATOR)
-    if not config.has_login and config.url == BusConfig.url and own.exists():
-        return dataclasses.replace(config, nkey_file=own)
+    if not config.has_login and config.url == BusConfig.url and _KEY_OF_UP.exists():
+        return dataclasses.replace(config, nkey_file=_KEY_OF_UP)
     return config
+
+
+def is_of_up(config: BusConfig) -> bool:
+    """Whether we are the operator of ``voxbus up`` because nobody told us otherwise."""
+    return config.nkey_file == _KEY_OF_UP
 
 
 async def tap(config: BusConfig, sid: str) -> None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from voxbus.devkit.children import ChildFailed
 from voxbus.devkit.commands.up_screen import hello, readable
 from voxbus.devkit.local_carrier import LocalCarrier
 from voxbus.devkit.nats_server import NatsServerError
-from voxbus.devkit.stack import SECRETS, SERVICES, UP_DIRECTORY, Stack
+from voxbus.devkit.stack import SECRETS, SERVICES, UP_DIRECTORY, Stack, database_in
 
 NATS_PORT = 4222
 
@@ -130,15 +131,17 @@ async def _run(stack: Stack, carrier: LocalCarrier | None) -> None:
 
 
 def write_secrets(stack: Stack, carrier: LocalCarrier | None, path: Path) -> None:
-    """Those that were made for this run, for a shell to read: nobody knows them otherwise."""
+    """Those that were made for this run, for a shell to read: nobody knows them otherwise. And where calls are kept."""
     made = {name: stack.secret(name) for name in SECRETS if name not in given()}
+    if "DATABASE_URL" not in given():
+        made["DATABASE_URL"] = database_in(stack.directory)
     if (login := stack.bus_config("").nkey_file) is not None:
         made["NATS_NKEY_FILE"] = str(login)
     if carrier is not None:
         made["TWILIO_AUTH_TOKEN"] = carrier.exchange.auth_token
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.writelines(f"export {name}={value}\n" for name, value in made.items())
+        file.writelines(f"export {name}={shlex.quote(value)}\n" for name, value in made.items())
 
 
 async def _keep(stack: Stack, name: str) -> None:
