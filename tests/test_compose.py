@@ -190,6 +190,19 @@ def test_services_wait_for_the_setup(service: str) -> None:
     assert SERVICES[service]["depends_on"]["setup"] == {"condition": "service_completed_successfully"}
 
 
+def test_the_command_reaches_the_database_of_the_scheduler() -> None:
+    """What is kept of a number is erased where it is: in its file, or on its server with its password."""
+    scheduler, command = SERVICES["scheduler"], SERVICES[COMMAND]
+    for name in ("DATABASE_URL", "DATABASE_PASSWORD"):
+        assert command["environment"][name] == scheduler["environment"][name]
+    assert "database" in command["networks"]
+    (kept,) = (volume for volume in scheduler["volumes"] if "trust" not in volume)
+    assert kept in command["volumes"]
+    assert "user" not in command  # the file is that of the user whom all our images have
+    (folders,) = re.findall(r"--share=database_password=(\S+)", " ".join(SERVICES["init"]["command"]))
+    assert {"scheduler", "operator"} <= set(folders.split(","))
+
+
 def test_the_image_of_the_command_is_built_from_all_packages_that_it_needs() -> None:
     devkit = tomllib.loads((ROOT / "tools/devkit/pyproject.toml").read_text())
     needed = {name.removeprefix("voxbus-") for name in devkit["project"]["dependencies"] if "voxbus-" in name}

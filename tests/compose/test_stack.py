@@ -54,6 +54,20 @@ async def test_a_call_out(line: Line) -> None:
         assert order.state == "completed"
 
 
+async def test_what_is_kept_of_a_number_is_erased(project: Project, line: Line) -> None:
+    async with line.scheduler() as http:
+        office = Office(http)
+        call_id = await office.order(PERSON, "appointment_reminder", {})
+        assert (await office.came_out(call_id, 90)).state == "completed"
+        call_sid = (await http.get(f"/v1/calls/{call_id}")).json()["callSid"]
+        said = await project.composing("run", "--rm", "-T", "voxbus", "erase", "--number", PERSON)
+        assert re.search("^database: [1-9][0-9]* calls, [1-9][0-9]* reports", said, re.M)
+        assert re.search("^NATS: the logs and transcripts of [1-9][0-9]* calls removed", said, re.M)
+        assert PERSON not in said
+        assert (await http.get(f"/v1/calls/{call_id}")).status_code == httpx.codes.NOT_FOUND
+        assert (await http.get(f"/v1/reports/{call_sid}")).status_code == httpx.codes.NOT_FOUND
+
+
 async def test_a_container_of_each_is_killed_in_calls(project: Project, line: Line) -> None:
     async def kill() -> None:
         await asyncio.to_thread(tell_memory, project)
