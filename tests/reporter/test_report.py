@@ -315,6 +315,11 @@ def test_a_file_that_is_not_closed_is_named_without_a_checksum(recorded: Script)
     assert before.recording is not None
     assert (before.recording.state, before.recording.parts[0].cause) == ("incomplete", "not_closed")
     assert before.recording.parts[0].sha256 == ""
+    # Nor does one whose disk did not answer say what is in it.
+    unknown: dict[str, Any] = {"length_ms": 0, "size_bytes": 0, "sha256": "", "cause": "not_closed"}
+    hung = build(basis(closed(recorded, 9.4, **unknown).log))
+    assert hung.recording == before.recording
+    recorded.log.pop()
     # What came too late for the first attempt is in no later one either: they are the same bytes.
     late = closed(recorded, 9 + PATIENCE_S + 1)
     assert build(basis(late.log)).to_json() == before.to_json()

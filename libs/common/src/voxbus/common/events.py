@@ -424,7 +424,7 @@ class RecordingEnded(Event):
     of the whole file; empty where it could not be read again.
 
     ``lost_ms``: of that length, silence in the place of what could not be written. ``cause``: why, or why there is
-    no file; empty = nothing is missing.
+    no file; empty = nothing is missing. ``not_closed``: the disk did not answer, so how much is in it is not known.
     """
 
     kind: ClassVar[str] = "recording_ended"

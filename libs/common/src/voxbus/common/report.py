@@ -133,12 +133,13 @@ class RecordingPart(Part):
     )
     place: str = Field(description="The file's path there; empty = there is none.")
     started_ms: int | None = Field(description="Its first sample, in ms since `startedAt`.")
-    length_ms: int | None = Field(description="null: whoever wrote it died; what was written can be read.")
+    length_ms: int | None = Field(description="null: not closed; what was written can be read.")
     size_bytes: int | None
     sha256: str = Field(description="Of the whole file, as sha256sum prints it; empty = not known.")
     lost_ms: int = Field(description="Of its length, silence in the place of what could not be written.")
     cause: str = Field(
-        description="Why something is missing, such as `ENOSPC`; `not_closed`: the writer died; empty = nothing is."
+        description="Why something is missing, such as `ENOSPC`; `not_closed`: the writer died, or its disk did not "
+        "answer; empty = nothing is."
     )
 
 

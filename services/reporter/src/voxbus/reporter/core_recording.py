@@ -28,7 +28,7 @@ def standing(state: CallState) -> Literal["complete", "incomplete", "none"]:
 def _part(part: RecordingState, since_start_ms: Callable[[float], int]) -> RecordingPart:
     known = part.started or part.ended
     assert known is not None
-    ended = part.ended
+    ended = part.ended if part.ended is not None and part.ended.cause != "not_closed" else None
     return RecordingPart(
         store=known.store,
         place=known.place,

@@ -54,7 +54,8 @@ class Recorder:
         self._closing: asyncio.Task[None] | None = None
         self._at = 0  # bytes handed over, or dropped
         self._too_slow = False
-        self._store = self._place = ""
+        self._gave_up = False  # nobody waits for the file any more
+        self._store = self._place = ""  # set by the thread before it makes the file
         self._file: WavFile | None = None  # the thread's
         self._fault = ""  # the thread's: why there is none
 
@@ -107,6 +108,8 @@ class Recorder:
 
     async def _open(self) -> None:
         fault = await self._writer.ask(self._make)
+        if self._gave_up:
+            return  # recording_ended has told of it
         if fault:
             log.error("a call cannot be recorded", call_sid=self._sid, cause=fault)
             return
@@ -126,10 +129,15 @@ class Recorder:
     async def _close(self, opening: asyncio.Task[None]) -> None:
         try:
             async with asyncio.timeout(CLOSE_S):
-                await asyncio.shield(opening)
+                # Behind the making of the file, which the thread does first; and done also when it is too late for us.
                 closed = await self._writer.ask(partial(self._finish, self._at, self._too_slow))
+                await asyncio.shield(opening)
         except TimeoutError:
-            closed = Closed(lost_bytes=self._at, cause="too_slow")
+            self._gave_up = True
+            # Nobody knows how much of a file will be there. Where none was begun, none will be.
+            closed = (
+                Closed(cause="not_closed") if self._place else Closed(lost_bytes=self._at, cause="too_slow")
+            )
         lost_ms = ms_of(closed.lost_bytes) + self._tape.late * FRAME_MS
         cause = closed.cause or ("late_frames" if self._tape.late else "")
         metrics.RECORDINGS.labels("incomplete" if cause else "complete").inc()
@@ -157,11 +165,16 @@ class Recorder:
         try:
             store = self._shelf.store()
             place, path = self._shelf.make(self._sid, self._stream_sid)
+            # In this order: who gives up after we have looked finds the place.
+            self._store, self._place = store, place
+            if self._gave_up:
+                self._fault = "too_slow"
+                return self._fault
             self._file = WavFile(path)
         except (OSError, ValueError) as error:
+            self._store = self._place = ""
             self._fault = cause_of(error) if isinstance(error, OSError) else "bad_name"
             return self._fault
-        self._store, self._place = store, place
         return ""
 
     def _write(self, at: int, pairs: list[bytes]) -> None:
