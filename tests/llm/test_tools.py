@@ -453,9 +453,20 @@ async def test_a_secret_may_be_in_a_file(
     start_worker: StartWorker,
     tmp_path: Any,
 ) -> None:
-    (tmp_path / "crm_file_token").write_text("from-a-file\n")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "crm_file_token").write_text("from-a-file\n")
     chat.answers = [wants(), reply("Booked.")]
     await start_worker(openai_base_url=chat.url, secrets_dir=tmp_path)
     await ask(call, talker(reminder, headers={"Authorization": "Bearer ${CRM_FILE_TOKEN}"}))
     await call.reply_to(2)
     assert crm.asked[0].headers["authorization"] == "Bearer from-a-file"
+
+
+async def test_what_else_is_in_the_folder_of_secrets_goes_to_no_tool(
+    crm: Backend, start_worker: StartWorker, tmp_path: Any
+) -> None:
+    """The worker's login to NATS lies there."""
+    (tmp_path / "nkey").write_text("SUsekret")
+    (tmp_path / "clerk.yaml").write_text(AGENT_FILE % ("${CRM_URL}", "NKEY"))
+    with pytest.raises(SettingsError, match="NKEY is not set"):
+        await start_worker(agents_dir=tmp_path, secrets_dir=tmp_path)

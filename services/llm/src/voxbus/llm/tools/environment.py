@@ -1,4 +1,6 @@
-"""``${NAME}`` in the tools of agents: from the worker's environment, or a file in ``SECRETS_DIR``. Values stay here."""
+"""``${NAME}`` in the tools of agents: from the worker's environment, or a file in ``SECRETS_DIR/tools``. Values stay
+here. What else is in ``SECRETS_DIR`` is the services' own, such as a login.
+"""
 
 from __future__ import annotations
 
@@ -19,29 +21,30 @@ _MAX_BYTES: Final = 65536
 
 class Environment:
     """``own``: the names of the worker's own settings, which no tool may have: an agent file is read where calls come
-    in, and must not be a way to the keys of this worker.
+    in, and must not be a way to the keys of this worker. ``files``: a folder of tools' secrets and nothing else.
     """
 
     def __init__(
-        self, own: frozenset[str], secrets_dir: Path | None = None, given: Mapping[str, str] = os.environ
+        self, own: frozenset[str], files: Path | None = None, given: Mapping[str, str] = os.environ
     ) -> None:
         self._own = own
-        self._secrets_dir = secrets_dir
+        self._files = files
         self._given = given
 
     @classmethod
     def of_worker(cls, settings: ServiceSettings) -> Environment:
-        return cls(frozenset(name.upper() for name in type(settings).model_fields), settings.secrets_dir)
+        own = frozenset(name.upper() for name in type(settings).model_fields)
+        return cls(own, settings.secrets_dir / "tools" if settings.secrets_dir else None)
 
     def get(self, name: str) -> str:
         """Empty = not set. Without the line end that a file may have."""
         if name in self._own:
             return ""
         value = self._given.get(name, "").strip()
-        if value or self._secrets_dir is None:
+        if value or self._files is None:
             return value
         try:
-            return (self._secrets_dir / name.lower()).read_text("utf-8")[:_MAX_BYTES].strip()
+            return (self._files / name.lower()).read_text("utf-8")[:_MAX_BYTES].strip()
         except (OSError, UnicodeDecodeError):
             return ""
 
