@@ -5,7 +5,8 @@ address                                     a name leads there   ... of a tool w
 public                                      yes                  yes                              yes
 private, loopback, shared (100.64/10), ULA  no                   yes                              yes
 link-local (cloud metadata is there),       no                   no                               yes
-multicast, unspecified, reserved
+multicast, unspecified, reserved, metadata
+services in private ranges
 
 An IPv6 address that only wraps an IPv4 one counts as that one. ``localhost`` counts as written out.
 """
@@ -13,6 +14,7 @@ An IPv6 address that only wraps an IPv4 one counts as that one. ``localhost`` co
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Final
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -24,6 +26,14 @@ _PRIVATE: Final = tuple(
         ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "100.64.0.0/10", "fc00::/7", "::1/128"),
     )
 )  # fmt: skip
+#: What no name may lead to, though it is in the ranges above, or ``ipaddress`` calls it global: site-local, the two
+#: protocol ranges, 6to4's relay, documentation, and the metadata services of AWS and Alibaba.
+_REFUSED: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        ("fec0::/10", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "fd00:ec2::/32", "100.100.100.200/32"),
+    )
+)
 
 
 def written_out(host: str) -> bool:
@@ -45,9 +55,15 @@ def may_connect(address: str, *, host: str, private: bool) -> bool:
         return False
     if written_out(host):
         return host.lower() != "localhost" or found.is_loopback
-    if any(found in network for network in _PRIVATE if network.version == found.version):
+    if _in(found, _REFUSED):
+        return False
+    if _in(found, _PRIVATE):
         return private
     return found.is_global and not found.is_multicast and not found.is_reserved
+
+
+def _in(address: _Address, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
 
 
 def _unwrapped(address: _Address) -> _Address:
