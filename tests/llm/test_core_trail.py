@@ -20,7 +20,9 @@ from voxbus.llm.core_trail import (
     UNKNOWN,
     Step,
     ToolAnswer,
+    is_whole,
     learned,
+    redacted,
     redacted_text,
     steps_of,
     trail,
@@ -152,10 +154,19 @@ def test_arguments_as_models_write_them(given: Any, arguments: dict[str, Any], m
 def test_what_is_kept_of_an_answer() -> None:
     assert redacted_text('{"a":1,"b":2}', ()) == '{"a":1,"b":2}'
     assert redacted_text('{"a":1,"b":2}', ["b"]) == f'{{"a": 1, "b": "{REDACTED}"}}'
+    assert redacted_text('{"a":{"b":2,"c":[{"b":{"d":3}},4]}}', ["b"]) == (
+        f'{{"a": {{"b": "{REDACTED}", "c": [{{"b": "{REDACTED}"}}, 4]}}}}'
+    )
     assert redacted_text("b is 2", ["b"]) == REDACTED
     assert redacted_text("[1]", ["b"]) == REDACTED
     assert redacted_text("[" * 60_000, ["b"]) == REDACTED
     assert learned([step(0, result="[" * 60_000)])["look_up"].fields == {}
+
+
+def test_what_was_left_out_is_seen_however_deep() -> None:
+    arguments = {"a": [{"b": "x", "c": 1}], "d": {}}
+    assert is_whole(arguments)
+    assert not is_whole(redacted(arguments, ["b"]))
 
 
 # --- the scripted dialogue ------------------------------------------------------------------------------------------

@@ -122,8 +122,18 @@ def learned(steps: Iterable[Step]) -> dict[str, ToolAnswer]:
     return found
 
 
-def redacted(value: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: REDACTED if name in names else inner for name, inner in value.items()}
+def redacted(value: Any, names: Sequence[str]) -> Any:
+    """JSON without what is called one of ``names``, however deep."""
+    if isinstance(value, Mapping):
+        return {name: REDACTED if name in names else redacted(inner, names) for name, inner in value.items()}
+    return [redacted(inner, names) for inner in value] if isinstance(value, list) else value
+
+
+def is_whole(value: Any) -> bool:
+    """Whether nothing of it was left out when it was kept."""
+    if isinstance(value, Mapping):
+        return all(map(is_whole, value.values()))
+    return all(map(is_whole, value)) if isinstance(value, list) else value != REDACTED
 
 
 def redacted_text(text: str, names: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from voxbus.common.agents import Agent, Tool
 from voxbus.common.logs import get_logger
 from voxbus.common.speech import spoken
 from voxbus.common.tools.template import Request
-from voxbus.llm.core_trail import REDACTED, UNKNOWN, Step, invocation, redacted, redacted_text
+from voxbus.llm.core_trail import UNKNOWN, Step, invocation, is_whole, redacted, redacted_text
 from voxbus.llm.providers.base import ToolCall
 from voxbus.llm.tools.core_outcome import Outcome, unfit
 from voxbus.llm.tools.toolbox import Toolbox, idempotency_key
@@ -61,7 +61,7 @@ class ToolRounds:
 
     async def _again(self, work: Work, step: Step) -> Step:
         tool = self._tool(work, step.invocation.name)
-        whole = REDACTED not in step.invocation.arguments.values()
+        whole = is_whole(step.invocation.arguments)
         if tool is not None and tool.idempotent and whole:
             prepared = self._toolbox.prepare(tool, step.invocation.arguments, work.started)
             if isinstance(prepared, Request):
