@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpcore
 import pytest
 
 from voxbus.common.tools.template import Request
@@ -150,6 +153,29 @@ async def test_nobody_there(client: ToolClient, server: Backend) -> None:
     assert outcome.cause == "connection"
 
 
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\n"])
+async def test_a_line_that_breaks_off_after_the_request_may_have_done_it(
+    client: ToolClient, sent: bytes
+) -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        at_once = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+
+    async with await asyncio.start_server(reset, "127.0.0.1", 0) as made:
+        port = made.sockets[0].getsockname()[1]
+        outcome = await ask(client, Backend(port=port), method="POST")
+    assert outcome.cause == "broken_off"
+    assert "may have been done" in outcome.text
+
+
+async def test_what_http_does_not_know_is_not_sent(client: ToolClient, server: Backend) -> None:
+    assert (await ask(client, server, headers=(("X-A", "b\r\nX-C: d"),))).cause == "not_sent"
+    assert server.asked == []
+
+
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
@@ -158,14 +184,14 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
     """What names lead to, one list of addresses for each time that somebody looks; the last one stays."""
     known: dict[str, list[list[str]]] = {}
 
-    async def getaddrinfo(_loop: object, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+    def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
         if host not in known:
             raise socket.gaierror
         answers = known[host]
         found = answers.pop(0) if len(answers) > 1 else answers[0]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return known
 
 
@@ -207,7 +233,7 @@ async def test_a_name_is_looked_up_once_and_that_address_is_connected_to(
 
     async def connect_tcp(_self: object, host: str, *_: object, **__: object) -> None:
         connected.append(host)
-        raise OSError
+        raise httpcore.ConnectError
 
     monkeypatch.setattr("httpcore.AnyIOBackend.connect_tcp", connect_tcp)
     assert (await ask(client, server, host="crm.example.com")).cause == "connection"
@@ -216,6 +242,27 @@ async def test_a_name_is_looked_up_once_and_that_address_is_connected_to(
 
 async def test_a_name_that_is_none(client: ToolClient, server: Backend, names: dict[str, Any]) -> None:
     assert (await ask(client, server, host="nowhere.example")).cause == "connection"
+
+
+async def test_names_that_nobody_answers_for_leave_the_workers_own_look_ups_alone(
+    client: ToolClient, server: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: str, *rest: Any, **more: Any) -> Any:
+        if host == "slow.example":
+            over.wait(30)
+        return real("127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    try:
+        slow = [ask(client, server, 0.3, host="slow.example") for _ in range(50)]
+        causes = [outcome.cause for outcome in await asyncio.gather(*slow)]
+        assert set(causes) == {"timeout", "connection"}  # no more threads than there may be
+        async with asyncio.timeout(20):
+            assert await asyncio.get_running_loop().getaddrinfo("model.example", 80)
+    finally:
+        over.set()
 
 
 async def test_no_proxy_of_the_environment_is_asked(

@@ -80,6 +80,10 @@ def test_dots_that_are_part_of_a_segment_are_just_text() -> None:
     assert make({"id": ".."}, url="${CRM_URL}/orders/a{id}").target == "/v1/orders/a.."
 
 
+def test_a_header_begins_and_ends_with_no_blank() -> None:
+    assert ("X-Order", "a b") in make({"id": " a b "}, headers={"X-Order": "{id}"}).headers
+
+
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\x00b", "Zoë", "a\x7f"])
 def test_no_argument_adds_a_header(value: str) -> None:
     with pytest.raises(Unfit, match="id cannot be sent in a header") as caught:

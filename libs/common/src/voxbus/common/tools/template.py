@@ -180,7 +180,7 @@ def _header(name: str, template: str, known: Mapping[str, str], environment: Map
             raise Unfit(f"{name} cannot be sent in a header: only visible ASCII characters can")
         return text
 
-    return _fill(template, known, environment, value)
+    return _fill(template, known, environment, value).strip()
 
 
 def _fill(

@@ -8,7 +8,6 @@ the environment and no compressed bodies, and so does exactly what was checked.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterable
 from typing import Final
 
@@ -18,6 +17,7 @@ from voxbus.common.providers.tls import context
 from voxbus.common.tools.addresses import may_connect
 from voxbus.common.tools.template import Request
 from voxbus.llm.tools.core_outcome import Outcome, answered, failed
+from voxbus.llm.tools.lookups import Lookups
 
 _KEEP_ALIVE_S: Final = 60.0
 _CONNECTIONS: Final = 100
@@ -30,8 +30,9 @@ class _NotAllowed(Exception):
 class _Checked(httpcore.AsyncNetworkBackend):
     """Looks a name up, looks at what it leads to, and connects to that. Nobody looks it up a second time."""
 
-    def __init__(self, private: bool) -> None:
+    def __init__(self, lookups: Lookups, private: bool) -> None:
         self._inner = httpcore.AnyIOBackend()
+        self._lookups = lookups
         self._private = private
 
     async def connect_tcp(
@@ -42,8 +43,10 @@ class _Checked(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+        try:
+            addresses = await self._lookups.addresses(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
         allowed = [address for address in addresses if may_connect(address, host=host, private=self._private)]
         if not allowed:
             raise _NotAllowed
@@ -64,15 +67,15 @@ class ToolClient:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         # A connection to a private address must not be found again by a tool that may not have one.
+        self._lookups = Lookups()
         self._pools = {private: self._pool(private) for private in (False, True)}
 
-    @staticmethod
-    def _pool(private: bool) -> httpcore.AsyncConnectionPool:
+    def _pool(self, private: bool) -> httpcore.AsyncConnectionPool:
         return httpcore.AsyncConnectionPool(
             ssl_context=context(),
             max_connections=_CONNECTIONS,
             keepalive_expiry=_KEEP_ALIVE_S,
-            network_backend=_Checked(private),
+            network_backend=_Checked(self._lookups, private),
         )
 
     async def ask(self, request: Request, key: str, *, private: bool, timeout_s: float) -> Outcome:
@@ -84,14 +87,13 @@ class ToolClient:
             return failed("timeout")
         except _NotAllowed:
             return failed("not_allowed")
-        except (
-            httpcore.TimeoutException,
-            httpcore.NetworkError,
-            OSError,
-            UnicodeError,
-        ):  # of a name, the last
+        except (httpcore.ConnectError, httpcore.ConnectTimeout):
             return failed("connection")
-        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol):
+        except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, UnicodeError):
+            return failed("not_sent")
+        except (httpcore.TimeoutException, httpcore.NetworkError, OSError):
+            return failed("broken_off")
+        except httpcore.ProtocolError:
             return failed("malformed")
 
     async def _exchange(self, request: Request, key: str, private: bool) -> Outcome:
@@ -125,3 +127,4 @@ class ToolClient:
     async def close(self) -> None:
         for pool in self._pools.values():
             await pool.aclose()
+        self._lookups.close()
