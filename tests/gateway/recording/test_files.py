@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,7 +183,7 @@ def test_what_is_removed_is_said(tmp_path: Path) -> None:
 
 def test_what_is_old_goes_and_nothing_else_does(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    assert Shelf(tmp_path / "none").expire(1e12) == 0
+    assert Shelf(tmp_path / "none").expire(1e12) == (0, 0)
     shelf.store()
     for sid, age_s in ((SID, 1000.0), (OTHER, 3000.0)):
         path = shelf.make(sid, "MZ1")[1]
@@ -191,8 +192,19 @@ def test_what_is_old_goes_and_nothing_else_does(tmp_path: Path) -> None:
             os.utime(one, (age_s, age_s))
     (tmp_path / "notes").mkdir()
     os.utime(tmp_path / "notes", (1.0, 1.0))
-    assert shelf.expire(2000.0) == 1
+    assert shelf.expire(2000.0) == (1, 0)
     assert sorted(os.listdir(tmp_path)) == [".store", OTHER, "notes"]
+
+
+def test_a_call_that_cannot_be_removed_keeps_no_other(tmp_path: Path) -> None:
+    """Wherever it comes in the directory's order."""
+    shelf = Shelf(tmp_path)
+    sids = ["CA" + digit * 32 for digit in "01234"]
+    for sid in sids:
+        WavFile(shelf.make(sid, "MZ1")[1]).close(0)
+    (tmp_path / next(name for name in os.listdir(tmp_path)) / "folder").mkdir()
+    assert shelf.expire(time.time() + 60) == (4, 1)
+    assert len(os.listdir(tmp_path)) == 1
 
 
 async def test_a_slow_disk_keeps_nobody_waiting_and_what_waits_is_bounded() -> None:

@@ -67,10 +67,12 @@ class Recordings:
     async def _expire(self) -> None:
         while True:
             try:
-                calls = await self.writer.ask(partial(self.shelf.expire, time.time() - self._keep_s))
+                calls, left = await self.writer.ask(partial(self.shelf.expire, time.time() - self._keep_s))
             except OSError as error:
                 log.error("old recordings cannot be removed", kind=type(error).__name__)
             else:
                 if calls:
                     log.info("removed recordings that were kept for long enough", calls=calls)
+                if left:
+                    log.error("old recordings cannot be removed", calls=left)
             await asyncio.sleep(_EXPIRE_EVERY_S)

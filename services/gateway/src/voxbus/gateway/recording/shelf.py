@@ -64,17 +64,25 @@ class Shelf:
             os.rmdir(folder)
         return removed
 
-    def expire(self, before_s: float) -> int:
-        """Removes the calls whose recordings were last written before that Unix time; returns how many."""
-        removed = 0
+    def expire(self, before_s: float) -> tuple[int, int]:
+        """Removes the calls whose recordings were last written before that Unix time.
+
+        Returns how many, and of how many calls something could not be removed. Raises OSError when it cannot look.
+        """
+        removed = left = 0
         with contextlib.suppress(FileNotFoundError), os.scandir(self._directory) as folders:
             for folder in folders:
-                with contextlib.suppress(InvalidCallSid, FileNotFoundError):
+                with contextlib.suppress(InvalidCallSid):
                     check_sid(folder.name)
-                    if folder.is_dir(follow_symlinks=False) and _latest_s(folder.path) < before_s:
-                        self.remove(folder.name)
-                        removed += 1
-        return removed
+                    try:
+                        if folder.is_dir(follow_symlinks=False) and _latest_s(folder.path) < before_s:
+                            self.remove(folder.name)
+                            removed += 1
+                    except FileNotFoundError:  # another gateway was faster
+                        continue
+                    except OSError:
+                        left += 1
+        return removed, left
 
 
 def _latest_s(folder: str) -> float:
