@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from voxbus.common.events import Direction, ReportDelivered, Status
+from voxbus.common.agents import Voice
+from voxbus.common.events import Direction, RecordingEnded, ReportDelivered, Sentence, Status
 from voxbus.reporter.core_basis import PATIENCE_S, basis, wait_s
 
 if TYPE_CHECKING:
@@ -38,6 +39,18 @@ def test_nobody_waits_for_what_nobody_asked(
     script.agent = script.agent.model_copy(update={"machine_detection": detection})
     script.start(direction).at(5).ends()
     assert wait_s(script.log, script.START_S + 5) == 0
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_recording_of_which_nothing_is_told_yet_is_waited_for(script: Script, heard: bool) -> None:
+    """A short call whose file is slow to be made. Where the notice was not heard, there will be none."""
+    script.agent = script.agent.model_copy(update={"recording": True})
+    told = Sentence(call=script.sid, turn=1, index=0, text="Recorded.", voice=Voice(), notice="end")
+    script.start().add(told).hears(1, complete=heard).at(5).ends()
+    assert (wait_s(script.log, script.START_S + 5.5) > 0) == heard
+    assert wait_s(script.log, script.START_S + 5 + PATIENCE_S) == 0
+    script.add(RecordingEnded(call=script.sid, stream_sid="MZ1", cause="too_slow"))
+    assert wait_s(script.log, script.START_S + 5.5) == 0
 
 
 def test_of_what_comes_after_the_end_only_a_verdict_in_time_counts(over: Script) -> None:

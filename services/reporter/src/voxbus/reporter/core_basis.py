@@ -36,9 +36,16 @@ def wait_s(log: Sequence[Stored], now_s: float) -> float:
     """In how long the log is to be looked at again; 0 when all is known, or waiting is over."""
     state = fold(log)
     left_s = max(0.0, state.ended_s + PATIENCE_S - now_s)
-    if any(recording.ended is None for recording in state.recordings.values()):
+    if _has_open_recording(state):
         return min(left_s, _LOOK_S)
     return left_s if _asks_who(state) and not state.answered_by else 0.0
+
+
+def _has_open_recording(state: CallState) -> bool:
+    """Also one of which the log has nothing yet: its file is still to be made."""
+    recorded = state.started is not None and state.started.agent.recording and state.notified
+    parts = state.recordings.values()
+    return any(part.ended is None for part in parts) if parts else recorded
 
 
 def _asks_who(state: CallState) -> bool:
