@@ -33,7 +33,7 @@ _NO_SERVER = "the devkit brings the NATS server"
 
 ROOT = Path(__file__).parent
 #: All others of tests/e2e share one stack, and so one process.
-_OWN_STACK = tuple(f"e2e/test_{name}.py" for name in ("campaign", "demo", "full_house", "phone"))
+_OWN_STACK = tuple(f"e2e/test_{name}.py" for name in ("campaign", "demo", "full_house", "matrix", "phone"))
 #: Nothing is shared between the tests of these: each may run in another process.
 _APART = ("e2e/test_demo.py", "e2e/test_full_house.py", "scheduler/test_dialling.py", "stt/test_vendors.py")
 #: What takes long, the longest first: begun last, it would be waited for alone.
@@ -41,6 +41,7 @@ _LONG = (
     "one stack",
     "e2e/test_campaign.py",
     "e2e/test_demo.py",
+    "e2e/test_matrix.py",
     "e2e/test_phone.py",
     "stt/test_acceptance.py",
     "devkit/test_up.py",

@@ -120,7 +120,7 @@ def test_what_operators_are_told_to_type_and_to_set_exists() -> None:
     assert {"calls", "why", "tap"} <= typed
     known = set(re.findall(r"^\| `([A-Z_]+)`", configuration.page(), re.M))
     known |= {name for name, _, _ in dotenv.OWN}
-    streams = {"CALLS", "ARCHIVE", "CALL", "FILE", "COPY", "DIR"}
+    streams = {"CALLS", "ARCHIVE", "CALL", "FILE", "COPY", "DIR", "NAME"}
     assert set(re.findall(r"`([A-Z][A-Z_]+)[`=]", OPERATIONS)) - known - streams == set()
 
 

@@ -37,7 +37,7 @@ MESSAGE = (
 MAILBOX = "You have reached the mailbox of somebody who is out. Please leave a message after the tone."
 
 #: The silence that ends a turn, and much for everything else: how fast it is the benchmark says, on an idle machine.
-ANSWERED_MS = 5000.0
+ANSWERED_MS = 15_000.0
 
 _numbers = itertools.count(15550100200)
 
