@@ -121,6 +121,21 @@ def test_a_media_clock_that_is_no_multiple_of_a_frame_adds_up_to_nothing() -> No
     assert tape.waiting == 100
 
 
+def test_a_media_clock_that_jumps_makes_no_more_silence_than_time_has_passed() -> None:
+    """Whoever sends such frames would fill the memory that all recordings share."""
+    tape = Tape(0.0)
+    tape.runs = True
+    for number in range(50):
+        tape.caller(number * 60_000, frame(number), number * 20.0)
+    assert tape.waiting <= 50 + STALL_MS / FRAME_MS
+    assert [audio for audio in tape.take()[::2] if audio != QUIET] == [frame(number) for number in range(50)]
+    # And goes on from there.
+    tape.caller(49 * 60_000 + FRAME_MS, frame(50), 1000.0)
+    tape.caller(49 * 60_000 + 1001 * FRAME_MS, frame(51), 21_000.0)
+    kept = tape.take()[::2]
+    assert (kept[0], kept[-1], len(kept)) == (frame(50), frame(51), 1001)
+
+
 def test_the_line_goes_on_when_nothing_comes_and_late_frames_have_lost_their_place() -> None:
     line = Line()
     line.tape.sent(agents(*range(300)), 0.0)

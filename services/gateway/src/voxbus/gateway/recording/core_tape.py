@@ -33,7 +33,17 @@ class Tape:
     It follows the line from the beginning, and keeps pairs once ``runs`` is set.
     """
 
-    __slots__ = ("_arrived_ms", "_end_ms", "_held", "_line_ms", "_pairs", "late", "runs")
+    __slots__ = (
+        "_arrived_ms",
+        "_began_ms",
+        "_end_ms",
+        "_frames",
+        "_held",
+        "_line_ms",
+        "_pairs",
+        "late",
+        "runs",
+    )
 
     def __init__(self, now_ms: float) -> None:
         self.runs = False
@@ -42,15 +52,17 @@ class Tape:
         self._end_ms = 0.0
         self._arrived_ms = now_ms
         self._line_ms = -1
+        self._began_ms = now_ms
+        self._frames = 0  # of the line, kept or not
         self._pairs: list[bytes] = []
 
     def caller(self, media_ms: int, audio: bytes, now_ms: float) -> None:
         """A frame of the caller came in."""
         if self._line_ms < 0:
-            self._line_ms = media_ms
+            self._line_ms, self._began_ms = media_ms, now_ms
         ahead_ms = media_ms - self._line_ms
         if ahead_ms >= FRAME_MS:
-            self._silence(ahead_ms // FRAME_MS)
+            self._jump(ahead_ms // FRAME_MS, now_ms)
         elif ahead_ms <= -FRAME_MS:
             self.late += 1
             return
@@ -92,6 +104,13 @@ class Tape:
         pairs, self._pairs = self._pairs, []
         return pairs
 
+    def _jump(self, frames: int, now_ms: float) -> None:
+        """Frames are missing. Time that did not pass for us either is none of which silence could be kept."""
+        room = int((now_ms - self._began_ms + STALL_MS) / FRAME_MS) - self._frames
+        silent = min(frames, max(0, room))
+        self._silence(silent)
+        self._line_ms += (frames - silent) * FRAME_MS
+
     def _silence(self, frames: int) -> None:
         for _ in range(frames):
             self._pair(QUIET)
@@ -99,6 +118,7 @@ class Tape:
     def _pair(self, audio: bytes) -> None:
         agent = self._held.popleft() if self._held else QUIET
         self._line_ms += FRAME_MS
+        self._frames += 1
         if self.runs:
             self._pairs.append(audio)
             self._pairs.append(agent)
