@@ -23,6 +23,7 @@ from voxbus.common.events import (
     UtteranceWithdrawn,
 )
 from voxbus.common.speech import spoken
+from voxbus.llm.service import LlmService
 
 from .conftest import DONE, USAGE, Answer, Call, ChatServer, Stall, StartWorker, chunk, refusal, reply, tool
 
@@ -426,3 +427,24 @@ async def test_a_guess_that_was_wrong_has_none(
     await call.reply_to(2)
     assert call.of(ToolCalled) == []
     assert call.of(HangupRequested) == []
+
+
+async def test_a_job_that_fails_everywhere_is_not_thrown_back_and_forth(
+    call: Call, reminder: Agent, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries_s: list[float] = []
+    enough = asyncio.Event()
+
+    async def fail(*_: object) -> None:
+        tries_s.append(time.monotonic())
+        if len(tries_s) == 4:
+            enough.set()
+        raise RuntimeError("as always")
+
+    monkeypatch.setattr(LlmService, "_work", fail)
+    await start_worker()
+    await call.start(reminder)
+    async with asyncio.timeout(30):
+        await enough.wait()
+    assert tries_s[2] - tries_s[1] > 0.2  # the first time may have been an accident
+    assert tries_s[3] - tries_s[2] > 0.2
