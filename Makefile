@@ -49,7 +49,7 @@ check: $(SYNCED) ## format, lint, types, import contracts, generated documents, 
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/python -m voxbus.devkit.docs --check
-	$(BIN)/python -m voxbus.devkit.audit
+	$(BIN)/python -m voxbus.devkit.audit --images
 
 fmt: $(SYNCED) ## format, and mend what the linter can mend
 	$(BIN)/ruff format .

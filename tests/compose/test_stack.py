@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
+from voxbus.devkit.audit import images
 from voxbus.devkit.caller import Caller
 from voxbus.devkit.demo.office import Office
 
-from .project import free_port
+from .project import ROOT, docker, free_port
 
 if TYPE_CHECKING:
     from .conftest import Bare, Line
     from .project import Project
 
+SERVICES = ("gateway", "stt", "llm", "tts", "scheduler", "reporter")
 #: Of the simulated telephones: hello, yes, goodbye.
 PERSON = "+15550100142"
 #: A container that is gone is a job that comes back within a second; a replaced one may have been the only one.
@@ -28,6 +31,20 @@ def test_it_runs_without_a_setting(bare: Bare) -> None:
     assert bare.forwarded.status_code == 403  # the proxy hands on what a tunnel says
     assert (bare.webhook.status_code, bare.webhook.text[:17]) == (503, "TWILIO_AUTH_TOKEN")
     assert bare.scheduler.text == "ready\n"
+
+
+def test_no_image_holds_a_secret(bare: Bare, tmp_path: Path) -> None:
+    ours = [f"voxbus-{service}:test" for service in (*SERVICES, "devkit")]
+    assert [leak for image in ours for leak in images.scan(image, ROOT)] == []
+    key = "AKIA" + "QWERTYUIOPASDFGH"
+    (tmp_path / "Dockerfile").write_text(f"FROM {ours[0]}\nENV KEY={key}\nRUN echo {key} > /srv/var/key\n")
+    leaking = f"{bare.project.name}-leaking"
+    docker("build", "-q", "-t", leaking, str(tmp_path))
+    try:
+        found = {leak.path.rsplit("/", 1)[1] for leak in images.scan(leaking, ROOT)}
+    finally:
+        docker("image", "rm", leaking)
+    assert found == {"image.txt", "key"}
 
 
 def test_everything_is_well_and_within_its_memory(project: Project) -> None:

@@ -29,7 +29,7 @@ _GUESSES: Final = frozenset(
 _SKIPPED: Final = frozenset(("uv.lock", KNOWN))
 
 
-_SCANNER: Final = version("detect-secrets")
+SCANNER: Final = version("detect-secrets")
 
 
 @dataclass(frozen=True, order=True)
@@ -49,10 +49,19 @@ class Leak:
 _CACHE: Final = TypeAdapter(tuple[str, dict[str, list[Leak]]])
 
 
+def known_digests(root: Path) -> frozenset[str]:
+    """Of what only looks like a secret, wherever it stands."""
+    return frozenset(entry.split()[0] for entry in _known(root))
+
+
+def _known(root: Path) -> frozenset[str]:
+    path = root / KNOWN
+    return frozenset(path.read_text().splitlines() if path.exists() else ())
+
+
 def scan(root: Path) -> list[Leak]:
     """What is not known."""
-    path = root / KNOWN
-    known = set(path.read_text().splitlines() if path.exists() else ())
+    known = _known(root)
     return [leak for leak in _all(root) if leak.entry not in known]
 
 
@@ -73,7 +82,7 @@ def _all(root: Path) -> list[Leak]:
             key = _key(root, path)
             now[key] = before[key] if key in before else list(_leaks(root, path))
     cache.parent.mkdir(exist_ok=True)
-    cache.write_bytes(_CACHE.dump_json((_SCANNER, now)))
+    cache.write_bytes(_CACHE.dump_json((SCANNER, now)))
     return sorted(leak for leaks in now.values() for leak in leaks)
 
 
@@ -95,7 +104,7 @@ def _cached(path: Path) -> dict[str, list[Leak]]:
         scanner, leaks = _CACHE.validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return {}
-    return leaks if scanner == _SCANNER else {}
+    return leaks if scanner == SCANNER else {}
 
 
 def _key(root: Path, path: str) -> str:
