@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -100,3 +101,17 @@ def test_nothing_gets_into_an_image_that_was_not_scanned() -> None:
     let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     known = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert let_in <= {path.split("/")[0] for path in known.splitlines()}
+
+
+def test_an_image_that_cannot_be_looked_into_does_not_pass_for_clean(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docker = tree / "docker"
+    docker.write_text(
+        '#!/bin/sh\ncase "$1" in cp) exit 1;; image) echo voxbus-llm:latest;; *) echo made;; esac\n'
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tree}:{os.environ['PATH']}")
+    assert main(["--root", str(tree), "--images"]) == 1
+    assert "not looked into" in capsys.readouterr().out
+    assert not (tree / "var" / "clean-images.txt").exists()

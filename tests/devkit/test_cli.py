@@ -13,8 +13,8 @@ import pytest
 from voxbus.common.trust.files import key_file
 from voxbus.devkit.cli import COMMANDS, main
 from voxbus.devkit.commands import call
-from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.commands.up_screen import readable
+from voxbus.devkit.operator_login import bus_config
 
 
 def voxbus(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from voxbus.devkit.served import Served
+
 #: The one number, of those kept free for fiction, that nobody has an appointment under.
 STRANGER: Final = "+15550100199"
 #: Who comes back for an answer does so soon.
@@ -33,7 +35,7 @@ class Appointment:
     provider: str = "Doctor Adams"
 
 
-class Crm:
+class Crm(Served):
     """``port``: 0 = a free one. ``token``: empty = at random. ``first``: everybody's appointment until it is moved."""
 
     def __init__(
@@ -44,15 +46,14 @@ class Crm:
         port: int = 0,
         first: Appointment = Appointment(),
     ) -> None:
+        super().__init__(host, port)
         self.token = token or secrets.token_urlsafe(24)
         self.first = first
         self.asked: list[str] = []
         self._moved: dict[str, Appointment] = {}
         self._answers: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._host = host
-        self._port = port
 
-    async def __aenter__(self) -> Crm:
+    def app(self) -> web.Application:
         app = web.Application(middlewares=[self._known], client_max_size=16384)
         app.add_routes(
             [
@@ -60,18 +61,7 @@ class Crm:
                 web.post("/patients/{number}/appointments", self._move),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
-        self._port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self._host}:{self._port}"
+        return app
 
     @property
     def environment(self) -> dict[str, str]:

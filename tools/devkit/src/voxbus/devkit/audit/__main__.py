@@ -30,7 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.accept:
         print(f"{leaks.KNOWN}: {leaks.accept(root)} places")
         return 0
-    scanned = images.audit(root) if arguments.images else None
+    try:
+        scanned = images.audit(root) if arguments.images else None
+    except OSError as error:
+        print(f"images: {error}")
+        return 1
     found = [*leaks.scan(root), *(scanned.leaks if scanned is not None else ())]
     for leak in found:
         print(f"{leak.path}:{leak.line}: looks like a secret ({leak.kind})")

@@ -19,7 +19,7 @@ from detect_secrets.settings import default_settings
 
 from voxbus.devkit.audit.leaks import SCANNER, Leak, known_digests
 
-#: Of an image: what is copied out of it, as far as it is there.
+#: Of an image: what is copied out of it.
 _FOLDERS: Final = ("/srv", "/home", "/root", "/run", "/tmp", "/app")  # noqa: S108 - a path inside the image
 _OURS: Final = "voxbus"
 _TOLD: Final = ("{{json .Config.Env}}", "{{json .Config.Labels}}", "{{json .Config.Cmd}}")
@@ -85,17 +85,22 @@ def _leaks(image: str, folder: Path) -> Iterator[Leak]:
 
 
 def _take(image: str, folder: Path) -> None:
-    told = [_docker("image", "inspect", "--format", what, image) for what in _TOLD]
-    told.append(_docker("image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", image))
-    (folder / "image.txt").write_text("\n".join(text or "" for text in told))
-    container = _docker("create", image)
-    if container is None:
-        raise OSError(f"{image}: the engine makes no container of it")
+    told = [_must("image", "inspect", "--format", what, image) for what in _TOLD]
+    told.append(_must("image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", image))
+    (folder / "image.txt").write_text("\n".join(told))
+    container = _must("create", image).strip()
     try:
         for name in _FOLDERS:
-            _docker("cp", f"{container.strip()}:{name}", str(folder))
+            _must("cp", f"{container}:{name}", str(folder))
     finally:
-        _docker("rm", "--force", container.strip())
+        _docker("rm", "--force", container)
+
+
+def _must(*command: str) -> str:
+    said = _docker(*command)
+    if said is None:  # what was not looked at must not pass for clean
+        raise OSError(f"docker {' '.join(command)}: failed, so the image was not looked into")
+    return said
 
 
 def _docker(*command: str) -> str | None:

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from voxbus.common.bus import Bus
 from voxbus.common.errors import VoxbusError
 from voxbus.devkit import call_logs
-from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.core_calls import HEADING, Row, row
+from voxbus.devkit.operator_login import bus_config
 
 DESCRIPTION = (
     "Lists calls, the newest first: those that are live, and those that are over as long as their logs are kept (30 "

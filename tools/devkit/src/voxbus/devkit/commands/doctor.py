@@ -11,11 +11,11 @@ import httpx
 
 from voxbus.common.errors import SettingsError
 from voxbus.devkit import terminal
-from voxbus.devkit.commands.tap import bus_config
 from voxbus.devkit.docs.configuration import settings_classes
 from voxbus.devkit.doctor import checks, office, tools
 from voxbus.devkit.doctor import live as requests
 from voxbus.devkit.doctor.findings import Finding
+from voxbus.devkit.operator_login import bus_config
 from voxbus.llm.tools import Environment
 
 _COLOURS = {"ok": "green", "missing": "yellow", "broken": "red"}

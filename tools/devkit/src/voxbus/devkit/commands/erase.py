@@ -19,7 +19,7 @@ from voxbus.common.fold import fold
 from voxbus.common.recordings import Removal, Removed, decode, encode
 from voxbus.common.settings import load
 from voxbus.devkit import call_logs
-from voxbus.devkit.commands.tap import bus_config, is_of_up
+from voxbus.devkit.operator_login import bus_config, is_of_up
 from voxbus.devkit.stack import UP_DIRECTORY, database_in
 from voxbus.scheduler import database
 from voxbus.scheduler.core_numbers import normalize

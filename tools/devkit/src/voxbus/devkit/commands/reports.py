@@ -12,7 +12,7 @@ from voxbus.common.bus import Bus
 from voxbus.common.errors import SettingsError, VoxbusError
 from voxbus.common.settings import load
 from voxbus.common.subjects import check_sid
-from voxbus.devkit.commands.tap import bus_config
+from voxbus.devkit.operator_login import bus_config
 from voxbus.reporter import ledger
 from voxbus.reporter.courier import Courier
 from voxbus.reporter.replay import NothingToReport, replay, report_of

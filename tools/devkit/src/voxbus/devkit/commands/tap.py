@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import sys
 
-from voxbus.common import bus as common
 from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.errors import VoxbusError
 from voxbus.common.events import Ended, Stored
-from voxbus.common.settings import ServiceSettings, load
 from voxbus.common.subjects import check_sid
-from voxbus.common.trust.files import key_file
-from voxbus.common.trust.rights import OPERATOR
 from voxbus.devkit import terminal
 from voxbus.devkit.core_narrate import PUBLISHERS, narrate
-from voxbus.devkit.stack import KEYS, UP_DIRECTORY
+from voxbus.devkit.operator_login import bus_config
 
 DESCRIPTION = (
     "Shows what was decided in a call so far, and then what happens, until the call is over. Words and telephone "
     "numbers are shown as they are: keep the output to yourself."
 )
-
-_KEY_OF_UP = key_file(UP_DIRECTORY / KEYS, OPERATOR)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,22 +34,6 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"voxbus tap: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def bus_config() -> BusConfig:
-    """As services are told (``NATS_URL``, ``NATS_NKEY_FILE``...), else as the operator of ``voxbus up`` in this folder.
-
-    Raises SettingsError.
-    """
-    config = common.bus_config(load(ServiceSettings), OPERATOR, "voxbus devkit")
-    if not config.has_login and config.url == BusConfig.url and _KEY_OF_UP.exists():
-        return dataclasses.replace(config, nkey_file=_KEY_OF_UP)
-    return config
-
-
-def is_of_up(config: BusConfig) -> bool:
-    """Whether we are the operator of ``voxbus up`` because nobody told us otherwise."""
-    return config.nkey_file == _KEY_OF_UP
 
 
 async def tap(config: BusConfig, sid: str) -> None:

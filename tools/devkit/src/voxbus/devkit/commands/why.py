@@ -11,7 +11,7 @@ from voxbus.common.errors import VoxbusError
 from voxbus.common.events import Stored
 from voxbus.common.subjects import check_sid
 from voxbus.devkit import call_logs
-from voxbus.devkit.commands.tap import bus_config
+from voxbus.devkit.operator_login import bus_config
 from voxbus.devkit.why.core_account import account, lines
 
 DESCRIPTION = (

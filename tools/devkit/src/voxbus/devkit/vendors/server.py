@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from voxbus.devkit.served import Served
 from voxbus.devkit.vendors.anthropic import AnthropicMessages
 from voxbus.devkit.vendors.cloudflare_gateway import CloudflareGateway
 from voxbus.devkit.vendors.contexts import Contexts
@@ -52,32 +53,19 @@ _VENDORS = (
 )  # fmt: skip
 
 
-class Vendors:
+class Vendors(Served):
     """``port``: 0 = a free one."""
 
     def __init__(self, desk: Desk | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(host, port)
         self.desk = desk or Desk()
-        self._host = host
-        self._port = port
 
-    async def __aenter__(self) -> Vendors:
+    def app(self) -> web.Application:
         app = web.Application()
         app.add_routes([web.get("/simulator", self._state), web.post("/simulator/faults", self._fault)])
         for vendor in _VENDORS:
             app.add_routes(vendor(self.desk).routes())
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
-
-    @property
-    def url(self) -> str:
-        return f"http://{self._host}:{self._port}"
+        return app
 
     @property
     def environment(self) -> dict[str, str]:
