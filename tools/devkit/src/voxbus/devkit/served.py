@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 from aiohttp import web
 
 
-class Served:
+class Served(ABC):
     """``port``: 0 = a free one, which is known inside."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
 
+    @abstractmethod
     def app(self) -> web.Application:
         """What is served."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=0.5)
