@@ -18,7 +18,8 @@ from voxbus.common.speech import for_ear
         ("**Bold** and _soft_ and `code`.", "Bold and soft and code."),
         ("# A title", "A title"),
         ("- one\n- two", "one, two"),
-        ("1. Open it\n2. Close it", "Open it, Close it"),
+        ("1. Open it\n2. Close it", "one. Open it, two. Close it"),
+        ("1) Open it\n2) Close it", "one, Open it, two, Close it"),
         ("> quoted", "quoted"),
         ("See [the page](https://example.com/x) now.", "See the page now."),
         ("See https://example.com/x?y=1. Then go.", "See. Then go."),
@@ -74,6 +75,13 @@ from voxbus.common.speech import for_ear
 )  # fmt: skip
 def test_as_it_is_said(text: str, said: str) -> None:
     assert for_ear(text) == said
+
+
+@pytest.mark.parametrize(
+    "text", ["45. Is that all right?", "Your total is:\n45.", "45) Is that all right?", "- 45."]
+)
+def test_a_number_at_the_start_of_a_line_is_said(text: str) -> None:
+    assert "forty-five" in for_ear(text)
 
 
 def test_other_languages_keep_their_numbers() -> None:

@@ -143,6 +143,22 @@ def test_fit_keeps_the_text(text: str) -> None:
     assert without_blanks("".join(fit(text))) == without_blanks(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "For two adults and one small child, 45. Is that all right?",
+        "Take these many tablets, once every day: 45. Never take more.",
+        "I found your order and its number is — 45. Keep it safe.",
+        "How many do you need? 45. Are you sure?",
+        "Your total is:\n45. Thank you very much.",
+    ],
+)
+def test_wherever_a_text_is_cut_its_numbers_are_said(text: str) -> None:
+    cutter = SpeechCutter()
+    for said in (cutter.feed(text) + cutter.flush(), spoken(text)):
+        assert "forty-five" in " ".join(said)
+
+
 def test_what_cannot_be_said_leaves_no_sentence() -> None:
     assert spoken("🙂 --- 🙂") == ()
     assert spoken("Look at this now: https://example.com/a.b 🙂. Thank you very much.") == (

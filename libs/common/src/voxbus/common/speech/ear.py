@@ -101,7 +101,8 @@ _FOR_THE_EYE: Final[tuple[Rule, ...]] = (
     _rule(r"<(?:https?:|www\.)[^>]*>|(?:https?://|www\.)[^\s<>]*[^\s<>.,;:!?)\"']", ""),
     _rule(r"</?[a-z][^<>]*>", " "),
     _rule(r"^\s*(?:#{1,6}|>+|[-*+•‣·])\s+", "", re.MULTILINE),
-    _rule(r"^\s*\d{1,3}[.)]\s+(?=\S)", "", re.MULTILINE),
+    # Said, and not dropped: a text that was cut begins with numbers that are no marks of a list ("your total is: 45.").
+    _rule(r"^(\s*\d{1,3})\)\s+(?=\S)", r"\1, ", re.MULTILINE),
     _rule(r"^\s*[-*_=|:]{3,}[-*_=|:\s]*$", "", re.MULTILINE),
     _rule(r"[*`~|]+|(?<!\w)_+|_+(?!\w)", " "),
     # Pictographs, dingbats, arrows and shapes, flags, skin tones, joiners and variation selectors.
