@@ -143,14 +143,14 @@ class Script:
             self.log.append(Stored(len(self.log) + 1, self.now_s, event))
         return self
 
-    def start(self, direction: ev.Direction = "inbound") -> Script:
+    def start(self, direction: ev.Direction = "inbound", *, from_number: str = "+15550100001") -> Script:
         self.add(
             ev.Started(
                 call=self.sid,
                 stream_sid="MZ1",
                 session="session-1",
                 direction=direction,
-                from_number="+15550100001",
+                from_number=from_number,
                 to_number="+15550100002",
                 agent=self.agent,
             )

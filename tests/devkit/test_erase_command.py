@@ -81,6 +81,18 @@ async def test_logs_and_archive_of_a_number_are_removed(
     assert await call_logs.read(bus, live) != []
 
 
+@pytest.mark.parametrize(
+    ("shown", "asked"),
+    [("+4402071838750", "+44 20 7183 8750"), ("+5215512345678", "+52 1 55 1234 5678")],
+)
+async def test_logs_tell_a_number_as_the_carrier_wrote_it(
+    bus: Bus, new_script: Callable[[], Script], shown: str, asked: str
+) -> None:
+    sid = await publish(bus, new_script().start(from_number=shown).ends())
+    assert await voxbus("erase", "--number", asked) == 0
+    assert await call_logs.read(bus, sid) == []
+
+
 @pytest.fixture
 async def gateway(bus: Bus, tmp_path: Path) -> Path:
     """What a gateway answers about its recordings, and where those are."""

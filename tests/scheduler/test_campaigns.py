@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -314,6 +315,42 @@ async def test_who_says_so_in_a_call_is_never_called_again(
     assert (entry["source"], entry["evidence"], entry["callSid"]) == ("call", words, placed.sid)
     assert entry["at"]
     assert refusal(await api.client.order(to=ANN)) == (403, "do_not_call")
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked"),
+    [
+        ("+4402071838750", "+442071838750"),
+        ("+442071838750", "+4402071838750"),
+        # No number of its country, or not any more.
+        ("+5215512345678", "+5215512345678"),
+    ],
+)
+async def test_a_wish_is_found_however_the_number_was_shown(
+    api: Api, bus: Bus, agent: Agent, shown: str, asked: str
+) -> None:
+    sid = f"CA{os.urandom(16).hex()}"
+    await bus.append(
+        Started(
+            call=sid,
+            stream_sid="MZ",
+            session="",
+            direction="inbound",
+            from_number=shown,
+            to_number=ANN,
+            agent=agent,
+        )
+    )
+    await bus.append(DoNotCallRequested(call=sid, turn=1, text="never again"))
+    async with asyncio.timeout(30):
+        while not (entry := (await api.http.get(f"/v1/do-not-call/{asked}")).json()).get("listed"):
+            await asyncio.sleep(0.02)
+    assert entry["callSid"] == sid
+    if shown != asked:
+        assert refusal(await api.client.order(to=shown)) == (403, "do_not_call")
+        assert refusal(await api.client.order(to=asked)) == (403, "do_not_call")
+    assert (await api.http.delete(f"/v1/do-not-call/{asked}")).status_code == 204
+    assert (await api.http.get("/v1/do-not-call")).json()["numbers"] == []
 
 
 async def test_without_workers_nobody_is_called(

@@ -229,6 +229,20 @@ async def test_the_list_is_asked_in_the_second_of_dialling(book: Book) -> None:
     assert await book.results("c") == {ANN: "do_not_call"}
 
 
+async def test_a_trunk_zero_is_no_way_around_the_list_or_around_one_call_per_number(book: Book) -> None:
+    london, shown = "+442071838750", "+4402071838750"
+    for call_id, number in (("one", shown), ("two", london)):
+        order = Order(to=number, agent="reminder")
+        await book.stores.book.order(order, call_id=call_id, key=None, from_number="+1", now_s=book.now_s)
+    call = await book.dial()
+    await book.idle()
+    await book.end(call, "completed")
+    await book.stores.refusals.add([Refusal(london, "api", "a letter", book.now_s)])
+    other = await book.take()
+    assert isinstance(other, Call)
+    assert await book.stores.dispatch.dialling(other.id, other.claim, book.now_s) == DO_NOT_CALL
+
+
 async def test_who_comes_onto_the_list_is_dropped_by_every_campaign(book: Book) -> None:
     await book.campaign("c", ANN, BOB)
     await book.stores.refusals.add([Refusal(ANN, "import", "", book.now_s)])

@@ -90,6 +90,29 @@ async def test_all_of_a_number_goes_and_nothing_of_another(office: Office) -> No
     assert (again.sessions, again.contacts, again.reports) == ((), 0, 0)
 
 
+async def test_a_number_is_erased_however_it_was_written(office: Office) -> None:
+    """In an order with the zero that is dialled inside the country; in a report as the carrier wrote it."""
+    stores, number = office.stores, "+442071838750"
+    await office.call("ann", "+4402071838750")
+    await stores.book.keep_report(
+        sid_of("in"), None, report(sid_of("in"), from_="+4402071838750", to="+1"), 0
+    )
+    await stores.book.keep_report(sid_of("x"), None, report(sid_of("x"), from_="+33142838750", to="+1"), 0)
+    erased = await stores.erasure.erase(number)
+    assert (erased.sessions, erased.reports) == (("ann",), 2)
+    assert set(erased.call_sids) == {sid_of("ann"), sid_of("in")}
+    assert await stores.book.report(sid_of("x")) is not None
+
+
+async def test_a_caller_with_an_impossible_number_is_erased(office: Office) -> None:
+    number = "+5215512345678"
+    await office.stores.refusals.add([Refusal(number, "call", "never again", NOW_S, sid_of("in"))])
+    body = report(sid_of("in"), from_=number, to="+1")
+    await office.stores.book.keep_report(sid_of("in"), None, body, NOW_S)
+    erased = await office.stores.erasure.erase(number)
+    assert (erased.reports, erased.listed) == (1, True)
+
+
 async def test_a_call_that_goes_on_is_left(office: Office) -> None:
     await office.call("ann", ANN, ended_s=None)
     erased = await office.stores.erasure.erase(ANN)

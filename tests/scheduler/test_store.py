@@ -22,7 +22,7 @@ from voxbus.scheduler.core_rules import House
 from voxbus.scheduler.core_states import State
 from voxbus.scheduler.core_window import span
 from voxbus.scheduler.errors import DatabaseTaken
-from voxbus.scheduler.store import Book, KeyReused, Limits, Paused, Queue, Stores, Wait
+from voxbus.scheduler.store import Book, KeyReused, Limits, Paused, Queue, Refusals, Stores, Wait
 from voxbus.scheduler.tables import Base, Call
 
 HOUSE = House(quiet=span(""), attempts_per_day=3)
@@ -109,6 +109,29 @@ async def test_an_older_database_keeps_what_it_holds(any_database_url: str) -> N
     assert (record.call.campaign, record.call.hang_up) == (None, False)
     assert len(record.changes) == 1
     assert record.report is not None
+
+
+async def test_numbers_of_an_older_database_are_written_as_they_are_compared(any_database_url: str) -> None:
+    """Orders and wishes told in calls were kept as they came."""
+    london, shown, madrid, mexico = "+442071838750", "+4402071838750", "+34911234567", "+5215512345678"
+    engine = database.connect(database.url_of(any_database_url))
+    await database.migrate(engine)
+    store = Store(engine)
+    await store.add("a", to=london)
+    rows = [(london, 9.0), (shown, 5.0), ("+4401632960123", 1.0), (madrid, 1.0), (mexico, 1.0), ("+1", 1.0)]
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+        await connection.execute(text(f"UPDATE calls SET to_number = '{shown}'"))
+        for number, at_s in rows:
+            values = f"VALUES ('{number}', 'call', 'at {at_s:.0f}', NULL, {at_s})"
+            await connection.execute(text(f"INSERT INTO do_not_call {values}"))
+    await database.migrate(engine)
+    assert (await store.call("a")).to_number == london
+    listed = await Refusals(engine).page("", 10)
+    await engine.dispose()
+    assert {row.number for row in listed} == {london, "+441632960123", madrid, mexico, "+1"}
+    # Of two that are one number the oldest evidence stays.
+    assert [row.evidence for row in listed if row.number == london] == ["at 5"]
 
 
 async def test_many_may_migrate_at_once(any_database_url: str) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from voxbus.common.agent_texts import resolve
 from voxbus.common.agents import Agent
 from voxbus.common.errors import AgentError
-from voxbus.scheduler.core_numbers import is_e164
+from voxbus.scheduler.core_numbers import is_e164, normalize
 
 Value = Annotated[str, StringConstraints(max_length=2000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -34,7 +34,7 @@ class Order(BaseModel):
     def _is_e164(cls, value: str) -> str:
         if not is_e164(value):
             raise ValueError("not an E.164 number: expected + and 7 to 15 digits, such as +15550100123")
-        return value
+        return normalize(value)
 
     def fingerprint(self) -> str:
         """The same for the same order: an idempotency key is for one order, not for two."""

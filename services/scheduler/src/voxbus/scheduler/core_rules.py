@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
-from voxbus.scheduler.core_numbers import is_e164
+from voxbus.scheduler.core_numbers import is_e164, normalize
 from voxbus.scheduler.core_orders import Name, Value
 from voxbus.scheduler.core_window import DAYS, Hours, Span, minutes
 
@@ -79,7 +79,7 @@ class Campaign(_Asked):
     def _is_e164(cls, value: str) -> str:
         if value and not is_e164(value):
             raise ValueError("not an E.164 number: expected + and the country code first")
-        return value
+        return normalize(value) if value else value
 
     def retry_after(self, outcome: Retried) -> Retry:
         return self.retry.get(outcome, _RETRY[outcome])

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voxbus.common import logs
 from voxbus.scheduler.core_contacts import Fault, NotAList, read_csv, read_json
-from voxbus.scheduler.core_numbers import normalize
+from voxbus.scheduler.core_numbers import kept_as, normalize
 from voxbus.scheduler.errors import Refused
 from voxbus.scheduler.requests import wrong_fields
 from voxbus.scheduler.store import Refusal, Refusals
@@ -95,6 +95,6 @@ def _wish(row: object) -> Wish:
 def _number(text: str) -> str:
     try:
         # A `+` that was not escaped comes as a space.
-        return normalize("+" + text.strip().removeprefix("+"))
+        return kept_as("+" + text.strip().removeprefix("+"))
     except ValueError as error:
         raise Refused(422, "bad_number", str(error)) from None

@@ -18,7 +18,7 @@ from voxbus.common.errors import BusUnavailable, LogIncomplete, VoxbusError
 from voxbus.common.events import DoNotCallRequested, Started, Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.scheduler import core_carrier
-from voxbus.scheduler.core_numbers import is_e164
+from voxbus.scheduler.core_numbers import kept_as
 from voxbus.scheduler.core_states import OUTCOMES, from_carrier, from_log, reason_of
 from voxbus.scheduler.providers import Carrier, CarrierUnavailable
 from voxbus.scheduler.settings import SchedulerSettings
@@ -106,10 +106,12 @@ class Settler:
         number = ""
         if started is not None:
             number = started.to_number if started.direction == "outbound" else started.from_number
-        if not is_e164(number):
+        try:
+            refusal = Refusal(kept_as(number), "call", event.text, stored.time_s, event.call)
+        except ValueError:
             log.warning("nobody knows whose wish it is not to be called", call_sid=event.call)
             return
-        await self._refusals.add([Refusal(number, "call", event.text, stored.time_s, event.call)])
+        await self._refusals.add([refusal])
         log.info("onto the do-not-call list", call_sid=event.call)
 
     async def _read(self, call_sid: str, through: int) -> list[Stored]:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from voxbus.common.report import CallReport
+from voxbus.scheduler.core_numbers import same
 from voxbus.scheduler.core_states import FINAL
 from voxbus.scheduler.store.steps import changed
 from voxbus.scheduler.store.whole import whole
@@ -27,24 +28,29 @@ class Erased:
     listed: bool
 
 
+#: So many digits at its end has a number in whatever way it is written.
+_END = 6
+
+
 @whole
 class Erasure:
     def __init__(self, engine: AsyncEngine) -> None:
         self._session = async_sessionmaker(engine, expire_on_commit=False)
 
     async def erase(self, number: str) -> Erased:
-        """Calls with their history, contacts, and reports, those of calls in included. ``number`` is E.164."""
+        """Calls with their history, contacts, and reports, those of calls in included. ``number``: as it is kept."""
         over = Call.state.in_(FINAL | {"queued"})
         async with self._session.begin() as session:
             calls = (await session.scalars(select(Call).where(Call.to_number == number, over))).all()
             ids = [call.id for call in calls]
             reports = list(await session.scalars(select(Report.call_sid).where(Report.call_id.in_(ids))))
             suspects = await session.scalars(
-                select(Report).where(Report.body.contains(number, autoescape=True))
+                # Reports tell it as the carrier wrote it, which may differ, but not in its end.
+                select(Report).where(Report.body.contains(number[-_END:], autoescape=True))
             )
             for suspect in suspects.all():
                 report = CallReport.model_validate_json(suspect.body)
-                if suspect.call_id is None and number in (report.from_, report.to):
+                if suspect.call_id is None and (same(report.from_, number) or same(report.to, number)):
                     reports.append(suspect.call_sid)
             await session.execute(delete(Report).where(Report.call_sid.in_(reports)))
             await session.execute(delete(Call).where(Call.id.in_(ids)))  # and its history, by the foreign key

@@ -22,7 +22,7 @@ from voxbus.devkit import call_logs
 from voxbus.devkit.operator_login import bus_config, is_of_up
 from voxbus.devkit.stack import UP_DIRECTORY, database_in
 from voxbus.scheduler import database
-from voxbus.scheduler.core_numbers import normalize
+from voxbus.scheduler.core_numbers import kept_as, same
 from voxbus.scheduler.settings import SchedulerSettings
 from voxbus.scheduler.store.erasure import Erased, Erasure
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     try:
-        number = normalize(arguments.number)
+        number = kept_as(arguments.number)
         rows, logs = asyncio.run(_erase(number))
     except (VoxbusError, ValueError) as error:
         print(f"voxbus erase: {error}", file=sys.stderr)
@@ -119,7 +119,7 @@ async def _erase_logs(bus: Bus, number: str, known: frozenset[str]) -> _Logs:
     over: dict[str, list[Stored]] = {}
     for sid in await call_logs.newest(bus, _ALL):
         log = await call_logs.read(bus, sid)
-        if sid not in known and number not in _numbers(log):
+        if sid not in known and not any(same(told, number) for told in _numbers(log)):
             continue
         if fold(log).ended is None:
             logs.going_on += 1
