@@ -151,6 +151,16 @@ async def test_a_process_that_died_between_sentences_costs_no_sentence(espeak: E
     assert await say(espeak, "Hello.")
 
 
+async def test_the_audio_of_another_sentence_is_nobodys(espeak: EspeakProvider) -> None:
+    process = only(espeak)
+    process._send(Speak(0, "Your code is one two three.", "gmw/en-US", 165, 50))
+    with pytest.raises(ProviderError) as failed:
+        await say(espeak, "Hello.")
+    assert failed.value.cause == "crashed"
+    assert await say(espeak, "Hello.")
+    assert only(espeak) is not process
+
+
 async def test_a_process_that_hangs_is_killed_and_replaced(
     espeak: EspeakProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

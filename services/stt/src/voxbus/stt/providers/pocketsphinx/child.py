@@ -38,8 +38,8 @@ def _answer(decoder: SphinxDecoder, request: Recognize) -> Message:
     try:
         text, confidence = decoder.recognize(request.key, mulaw_decode(request.audio))
     except (VoxbusError, RuntimeError) as error:
-        return Failed(f"{type(error).__name__}: {error}")
-    return Recognized(text, confidence, (time.perf_counter() - started) * 1000)
+        return Failed(request.number, f"{type(error).__name__}: {error}")
+    return Recognized(request.number, text, confidence, (time.perf_counter() - started) * 1000)
 
 
 def _serve(decoder: SphinxDecoder, requests_fd: int, answers_fd: int) -> None:
@@ -68,7 +68,7 @@ def main() -> None:
         try:
             decoder = SphinxDecoder(Path(folder))
         except (VoxbusError, RuntimeError, OSError) as error:
-            _write(answers_fd, Failed(str(error)))
+            _write(answers_fd, Failed(0, str(error)))
             return
         _write(answers_fd, Hello())
         _serve(decoder, 0, answers_fd)

@@ -1,14 +1,17 @@
 """Recognition processes, shared by all calls of the worker: one segment in each at a time.
 
 idle --recognize--> busy --answer--> idle
-                     | died, or hung: killed --> another is started in its place
+                     | died, hung, or said what it was not asked: killed --> another is started in its place
+
+A search is never broken off, whoever hangs up meanwhile: its process is busy until it has answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.logs import get_logger
@@ -19,6 +22,8 @@ from voxbus.stt.providers.pocketsphinx.wire import Grammar, Recognized
 log = get_logger(__name__)
 
 _REPLACED = counter("stt_recognition_processes_replaced", "Recognition processes that died or hung.")
+
+T = TypeVar("T")
 
 _RESTART_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: A grammar is learnt by all processes ahead of need; those of ended calls stay, agents are few.
@@ -33,7 +38,8 @@ class Pool:
         self.processes: set[Process] = set()
         self._idle: asyncio.Queue[Process] = asyncio.Queue()
         self._grammars: dict[str, Grammar] = {}
-        self._restarts: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
 
     async def start(self) -> None:
         """Raises ProviderError ``unavailable`` when a process does not come up."""
@@ -60,6 +66,12 @@ class Pool:
 
     async def _ask(self, grammar: Grammar, audio: bytes) -> Recognized:
         process = await self._idle.get()
+        search = self._run(self._search(process, grammar, audio), name="pocketsphinx search")
+        await asyncio.wait((search,))  # unlike `await search`, this does not cancel it when we are cancelled
+        return search.result()
+
+    async def _search(self, process: Process, grammar: Grammar, audio: bytes) -> Recognized:
+        """Gives the process back once it has answered. In a task of its own, which only ``close`` cancels."""
         try:
             return await process.recognize(grammar, audio)
         finally:
@@ -75,13 +87,13 @@ class Pool:
         self._idle.put_nowait(process)
 
     def _replace(self, process: Process) -> None:
+        if self._closed:
+            return
         self.processes.discard(process)
         process.kill()
         _REPLACED.inc()
         log.warning("recognition process replaced", pid=process.pid)
-        task = asyncio.create_task(self._restart(process), name="pocketsphinx pool")
-        self._restarts.add(task)
-        task.add_done_callback(self._restarts.discard)
+        self._run(self._restart(process), name="pocketsphinx pool")
 
     async def _restart(self, dead: Process) -> None:
         await dead.close()
@@ -94,9 +106,21 @@ class Pool:
             else:
                 return
 
+    def _run(self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ran)
+        return task
+
+    def _ran(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to whoever still waits for it
+
     async def close(self) -> None:
-        for task in tuple(self._restarts):
+        self._closed = True
+        for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._restarts, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(process.close() for process in self.processes))
         self.processes.clear()

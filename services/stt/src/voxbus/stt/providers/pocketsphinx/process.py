@@ -39,12 +39,14 @@ _KEEP: Final = (
 
 
 class Process:
-    """One request at a time. ``grammars``: the keys that it was sent."""
+    """One request at a time. ``grammars``: the keys that it was sent. ``requests``: how many there were."""
 
     def __init__(self, child: asyncio.subprocess.Process) -> None:
         assert child.stdin is not None
         assert child.stdout is not None
         self.grammars: set[str] = set()
+        self.requests = 0
+        self._killed = False
         self._child = child
         self._stdin = child.stdin
         self._stdout = child.stdout
@@ -81,7 +83,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        return self._child.returncode is None and not self._stdout.at_eof()
+        return not self._killed and self._child.returncode is None and not self._stdout.at_eof()
 
     def learn(self, grammar: Grammar) -> None:
         """Sends a grammar ahead of need, once."""
@@ -90,17 +92,22 @@ class Process:
             self._send(grammar)
 
     async def recognize(self, grammar: Grammar, audio: bytes) -> Recognized:
-        """Raises ProviderError ``crashed``, ``stalled`` or ``failed``. Must not be cancelled half-way."""
+        """Raises ProviderError: ``failed``, or ``crashed`` or ``stalled`` where it is killed.
+
+        Must not be cancelled: the answer would be taken for that to the next request. (It would be noticed, which
+        costs the process.)
+        """
         self.learn(grammar)
-        self._send(Recognize(grammar.key, audio))
+        self.requests += 1
+        self._send(Recognize(self.requests, grammar.key, audio))
         match await self._next(_ANSWER_S):
-            case Recognized() as answer:
+            case Recognized(number=number) as answer if number == self.requests:
                 return answer
-            case Failed(reason):
+            case Failed(number, reason) if number == self.requests:
                 raise ProviderError("failed", reason, retry=False)
             case other:
                 self.kill()
-                raise ProviderError("crashed", f"the recognition process said {type(other).__name__}")
+                raise ProviderError("crashed", f"the recognition process said {type(other).__name__} unasked")
 
     def _send(self, message: Message) -> None:
         if not self._stdin.is_closing():  # else it is dead, which the next read finds out
@@ -121,6 +128,7 @@ class Process:
         return self._received.popleft()
 
     def kill(self) -> None:
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self._child.kill()
 

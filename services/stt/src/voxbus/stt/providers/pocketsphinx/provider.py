@@ -102,15 +102,17 @@ class Search:
         self._audio.clear()
 
     def _looked(self, task: asyncio.Task[Recognized]) -> None:
+        if task.cancelled() or task.exception() is not None:
+            return  # finish tells
         # By now the caller may have gone on, or be done: then the newer search, or finish, tells.
-        if task is not self._looking or task.cancelled() or task.exception() is not None:
+        if task is not self._looking:
             return
         if text := task.result().text:
             self._on_partial(text)
 
     async def _recognize(self) -> Recognized:
         if not 0 < len(self._audio) <= _LONGEST_BYTES:
-            return Recognized("", 0.0, 0.0)
+            return Recognized(0, "", 0.0, 0.0)
         recognized = await self._pool.recognize(self._grammar, bytes(self._audio))
         _SEARCH.observe(recognized.took_ms)
         return recognized

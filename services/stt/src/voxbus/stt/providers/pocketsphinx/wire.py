@@ -16,8 +16,10 @@ class Grammar(NamedTuple):
 
 
 class Recognize(NamedTuple):
-    """What was said? ``audio``: mu-law at 8 kHz. ``key``: of a grammar that was sent before."""
+    """What was said? ``audio``: mu-law at 8 kHz. ``key``: of a grammar that was sent before. The answer has the same
+    ``number``."""
 
+    number: int
     key: str
     audio: bytes
 
@@ -27,14 +29,16 @@ class Hello(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """``reason`` is for the log. After a Hello it answers one request, before it the process ends."""
+    """``reason`` is for the log. After a Hello it answers one request, before it the process ends (``number`` 0)."""
 
+    number: int
     reason: str
 
 
 class Recognized(NamedTuple):
     """``text`` empty: it was not in the grammar. ``took_ms``: how long the search took."""
 
+    number: int
     text: str
     confidence: float
     took_ms: float

@@ -43,6 +43,7 @@ class Process:
         self._received: deque[Message] = deque()
         self._job = 0
         self.busy = False
+        self._killed = False
 
     @classmethod
     async def start(cls) -> tuple[Process, Hello]:
@@ -73,7 +74,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        return self._child.returncode is None and not self._stdout.at_eof()
+        return not self._killed and self._child.returncode is None and not self._stdout.at_eof()
 
     async def speak(self, text: str, voice: str, rate: int, pitch: int) -> AsyncGenerator[bytes, None]:
         self._job += 1
@@ -81,15 +82,20 @@ class Process:
         self._send(Speak(self._job, text, voice, rate, pitch))
         while True:
             match await self._next(_SILENT_S):
-                case Audio(_, data):
+                case Audio(job, data) if job == self._job:
                     yield data
-                case End(_, error):
+                case End(job, error) if job == self._job:
                     self.busy = False
                     if error == "cancelled":
                         raise ProviderError("preempted")
                     if error:
                         raise ProviderError(error, retry=False)
                     return
+                case other:
+                    self.kill()
+                    raise ProviderError(
+                        "crashed", f"the synthesis process said {type(other).__name__} unasked"
+                    )
 
     def cancel(self) -> None:
         """The sentence that is being spoken ends, with the error ``preempted`` for whoever reads it."""
@@ -100,7 +106,7 @@ class Process:
         """Reads to the end of a sentence that nobody wants any more. Raises ProviderError."""
         while self.busy:
             match await self._next(_SILENT_S):
-                case End():
+                case End(job, _) if job == self._job:
                     self.busy = False
 
     def _send(self, message: Message) -> None:
@@ -122,6 +128,7 @@ class Process:
         return self._received.popleft()
 
     def kill(self) -> None:
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self._child.kill()
 

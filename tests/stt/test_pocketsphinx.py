@@ -1,0 +1,137 @@
+"""PocketSphinx in its processes: whose words are whose, and what happens when a process does not do what it should."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from voxbus.common.agents import Agent, Lines
+from voxbus.common.audio import mulaw_encode
+from voxbus.stt.providers.pocketsphinx.pool import Pool
+from voxbus.stt.providers.pocketsphinx.process import Process
+from voxbus.stt.providers.pocketsphinx.provider import PocketSphinx
+from voxbus.stt.providers.pocketsphinx.wire import Recognize
+from voxbus.stt.recognizer import Listener, Recognition, TurnEnds
+from voxbus.stt.transcripts import Transcripts
+
+speech = pytest.importorskip("voxbus.devkit.speech", reason="the devkit speaks for the callers")
+
+TUESDAY = "tuesday"
+THURSDAY = "thursday afternoon"
+CANCEL = "cancel my appointment"
+
+
+def asked(*phrases: str) -> Agent:
+    """An agent that hears these."""
+    grammar = f"#JSGF V1.0;\ngrammar a;\npublic <a> = {' | '.join(phrases)} ;\n"
+    return Agent(name="a", prompt="p", lines=Lines(greeting="Hello."), grammar=grammar)
+
+
+AGENT = asked(TUESDAY, THURSDAY, CANCEL)
+
+
+@pytest.fixture
+async def recognizer() -> AsyncIterator[PocketSphinx]:
+    recognizer = PocketSphinx(1)
+    await recognizer.start()
+    yield recognizer
+    await recognizer.close()
+
+
+def pool(recognizer: PocketSphinx) -> Pool:
+    return recognizer._pool
+
+
+def only(recognizer: PocketSphinx) -> Process:
+    (process,) = pool(recognizer).processes
+    return process
+
+
+def said(recognizer: PocketSphinx, text: str, agent: Agent = AGENT) -> Recognition:
+    """By a caller of that agent."""
+    listener = Listener(lambda _: None, lambda _: None, lambda *_: None)
+    recognition = recognizer.attend(agent, TurnEnds(0.7), listener).open()
+    recognition.feed(b"\xff" * 2400 + mulaw_encode(speech.speak(text).audio) + b"\xff" * 2400)
+    return recognition
+
+
+async def hear(recognizer: PocketSphinx, text: str, agent: Agent = AGENT) -> str:
+    async with asyncio.timeout(60):
+        return (await said(recognizer, text, agent).finish(looked=False)).text
+
+
+async def until_searching(recognizer: PocketSphinx) -> None:
+    async with asyncio.timeout(30):
+        while not pool(recognizer)._idle.empty():
+            await asyncio.sleep(0.001)
+
+
+# --- whose words they are -----------------------------------------------------------------------------------------
+
+
+async def test_the_words_of_a_caller_who_hung_up_reach_nobody(recognizer: PocketSphinx) -> None:
+    process = only(recognizer)
+    os.kill(process.pid, signal.SIGSTOP)  # the search is not over when the call is
+    transcripts = Transcripts("CA" + "0" * 32)
+    call = asyncio.create_task(transcripts.run(lambda _, __: None))
+    transcripts.finish(said(recognizer, CANCEL), looked=False)
+    await until_searching(recognizer)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    os.kill(process.pid, signal.SIGCONT)
+    assert await hear(recognizer, TUESDAY) == TUESDAY
+    assert await hear(recognizer, THURSDAY) == THURSDAY
+    assert only(recognizer) is process, "nothing was wrong with it"
+
+
+async def test_who_hangs_up_before_the_search_costs_none(recognizer: PocketSphinx) -> None:
+    process = only(recognizer)
+    os.kill(process.pid, signal.SIGSTOP)
+    first = asyncio.create_task(hear(recognizer, TUESDAY))
+    await until_searching(recognizer)
+    second = asyncio.create_task(hear(recognizer, CANCEL))
+    third = asyncio.create_task(hear(recognizer, THURSDAY))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait((second,))
+    os.kill(process.pid, signal.SIGCONT)
+    assert (await first, await third) == (TUESDAY, THURSDAY)
+    assert process.requests == 2
+
+
+async def test_an_answer_to_another_request_is_nobodys(recognizer: PocketSphinx) -> None:
+    process = only(recognizer)
+    assert await hear(recognizer, TUESDAY) == TUESDAY
+    (grammar,) = process.grammars
+    process._send(Recognize(0, grammar, b"\xff" * 4000))
+    assert await hear(recognizer, THURSDAY) == THURSDAY
+    assert only(recognizer) is not process
+
+
+# --- processes that fail ------------------------------------------------------------------------------------------
+
+
+async def test_a_process_that_dies_costs_no_words(recognizer: PocketSphinx) -> None:
+    process = only(recognizer)
+    os.kill(process.pid, signal.SIGKILL)
+    assert await hear(recognizer, TUESDAY) == TUESDAY
+    assert only(recognizer) is not process
+
+
+async def test_a_process_that_hangs_is_replaced_before_anybody_else_is_heard(
+    recognizer: PocketSphinx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = only(recognizer)
+    os.kill(process.pid, signal.SIGSTOP)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("voxbus.stt.providers.pocketsphinx.process._ANSWER_S", 0.2)
+        heard = asyncio.create_task(hear(recognizer, TUESDAY))
+        async with asyncio.timeout(30):
+            while process.alive:
+                await asyncio.sleep(0.001)
+    assert await heard == TUESDAY
+    assert only(recognizer) is not process
