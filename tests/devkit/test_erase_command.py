@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
@@ -158,6 +159,31 @@ async def test_what_no_gateway_can_reach_is_not_said_to_be_removed(
     await bus.answer(subjects.REMOVE_RECORDINGS, shelf.Recordings(gateway, 30.0).remove)
     assert await voxbus("erase", "--number", CALLER) == 0
     assert await call_logs.read(bus, sid) == []
+
+
+async def test_whoever_runs_it_again_still_knows_what_there_is(
+    bus: Bus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a call without a log only its row says which recordings are of this number."""
+    sid = f"CA{os.urandom(16).hex()}"
+    await make_database(tmp_path / "scheduler.db", CALLER)
+    engine = database.connect(database.url_of(f"sqlite:///{tmp_path}/scheduler.db"))
+    async with engine.begin() as connection:
+        await connection.execute(text(f"UPDATE calls SET state = 'completed', call_sid = '{sid}'"))
+    await engine.dispose()
+    file = keep(tmp_path / "recordings", "s1", sid)
+    recordings = pytest.importorskip("voxbus.gateway.recording", reason="the gateway has the recordings")
+    broken = await bus.answer(subjects.REMOVE_RECORDINGS, lambda _: b"nonsense")
+    assert await voxbus("erase", "--number", CALLER) == 2
+    assert file.exists()
+    await broken.unsubscribe()
+    await bus.answer(subjects.REMOVE_RECORDINGS, recordings.Recordings(tmp_path / "recordings", 30.0).remove)
+    capsys.readouterr()
+    assert await voxbus("erase", "--number", CALLER) == 0
+    said = capsys.readouterr().out
+    assert "database: 1 calls" in said
+    assert "recordings: 1 files removed" in said
+    assert not file.exists()
 
 
 @pytest.fixture
