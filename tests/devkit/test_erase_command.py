@@ -176,7 +176,7 @@ async def test_whoever_runs_it_again_still_knows_what_there_is(
     broken = await bus.answer(subjects.REMOVE_RECORDINGS, lambda _: b"nonsense")
     assert await voxbus("erase", "--number", CALLER) == 2
     assert file.exists()
-    await broken.unsubscribe()
+    await broken.close()
     await bus.answer(subjects.REMOVE_RECORDINGS, recordings.Recordings(tmp_path / "recordings", 30.0).remove)
     capsys.readouterr()
     assert await voxbus("erase", "--number", CALLER) == 0

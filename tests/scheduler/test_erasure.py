@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voxbus.scheduler.core_contacts import Contact
 from voxbus.scheduler.core_orders import Order
-from voxbus.scheduler.core_rules import Campaign, House
+from voxbus.scheduler.core_rules import Campaign, House, Window
 from voxbus.scheduler.core_window import span
-from voxbus.scheduler.store import Limits, Refusal, Stores
+from voxbus.scheduler.store import Limits, Refusal, Stores, Wait
+from voxbus.scheduler.store.erasure import Erased, Found
+from voxbus.scheduler.tables import Call
 
 ANN, BOB = "+12125550101", "+12125550102"
 NOW_S = 1_700_000_000.0
+RULES = Campaign(name="c", agent="a", window=Window(start="00:00", end="24:00"))
 
 
 def report(sid: str, *, from_: str, to: str) -> str:
@@ -51,6 +55,23 @@ class Office:
             body = report(sid_of(call_id), from_="+1", to=to)
             await stores.book.keep_report(sid_of(call_id), call_id, body, ended_s)
 
+    async def erase(self, number: str) -> tuple[Found, Erased]:
+        found = await self.stores.erasure.begin(number, NOW_S)
+        return found, await self.stores.erasure.finish(found)
+
+    async def contact(self, number: str) -> Call:
+        """Of the campaign ``c``, with the call to it, whose request has left."""
+        stores = self.stores
+        await stores.campaigns.create("c", None, RULES, NOW_S)
+        await stores.campaigns.add("c", [(Contact(1, number, ("UTC",), "form", 0.0, {}), NOW_S)], NOW_S)
+        call = await stores.dispatch.take("claim", NOW_S, NOW_S + 10, 100)
+        assert isinstance(call, Call)
+        assert await stores.dispatch.dialling(call.id, call.claim, NOW_S) is True
+        return call
+
+    async def contacts(self) -> int:
+        return (await self.stores.campaigns.progress("c")).contacts
+
 
 @pytest.fixture
 async def office(any_engine: AsyncEngine) -> Office:
@@ -66,28 +87,28 @@ async def test_all_of_a_number_goes_and_nothing_of_another(office: Office) -> No
     inbound = sid_of("inbound"), sid_of("other")
     await stores.book.keep_report(inbound[0], None, report(inbound[0], from_=ANN, to="+1"), NOW_S)
     await stores.book.keep_report(inbound[1], None, report(inbound[1], from_=BOB, to="+1"), NOW_S)
-    rules = Campaign(name="c", agent="a")
-    await stores.campaigns.create("c", None, rules, NOW_S)
+    await stores.campaigns.create("c", None, RULES, NOW_S)
     contacts = [Contact(n, to, ("UTC",), "form", 0.0, {}) for n, to in enumerate((ANN, BOB))]
     await stores.campaigns.add("c", [(contact, NOW_S + 9) for contact in contacts], NOW_S)
     await stores.refusals.add([Refusal(ANN, "call", "never again", NOW_S, sid_of("ann"))])
-    erased = await stores.erasure.erase(ANN)
-    assert (erased.sessions, erased.contacts, erased.reports, erased.going_on) == (("ann",), 1, 2, 0)
-    assert set(erased.call_sids) == {sid_of("ann"), inbound[0]}
+    found, erased = await office.erase(ANN)
+    assert erased == Erased(calls=1, contacts=1, reports=2, going_on=0, listed=True)
+    assert found.calls == {"ann": sid_of("ann")}
+    assert found.call_sids == {sid_of("ann"), inbound[0]}
     assert await stores.book.record("ann") is None
     assert await stores.book.report(sid_of("ann")) is None
     assert await stores.book.report(inbound[0]) is None
     # Who wants no calls gets none, also when nothing else is known of them any more.
     row = await stores.refusals.get(ANN)
     assert row is not None
-    assert (row.evidence, row.call_sid, erased.listed) == ("", None, True)
+    assert (row.evidence, row.call_sid) == ("", None)
     record = await stores.book.record("bob")
     assert record is not None
     assert record.report is not None
     assert await stores.book.report(inbound[1]) is not None
     assert (await stores.campaigns.progress("c")).contacts == 1
-    again = await stores.erasure.erase(ANN)
-    assert (again.sessions, again.contacts, again.reports) == ((), 0, 0)
+    _, again = await office.erase(ANN)
+    assert again == Erased(calls=0, contacts=0, reports=0, going_on=0, listed=True)
 
 
 async def test_a_number_is_erased_however_it_was_written(office: Office) -> None:
@@ -98,9 +119,9 @@ async def test_a_number_is_erased_however_it_was_written(office: Office) -> None
         sid_of("in"), None, report(sid_of("in"), from_="+4402071838750", to="+1"), 0
     )
     await stores.book.keep_report(sid_of("x"), None, report(sid_of("x"), from_="+33142838750", to="+1"), 0)
-    erased = await stores.erasure.erase(number)
-    assert (erased.sessions, erased.reports) == (("ann",), 2)
-    assert set(erased.call_sids) == {sid_of("ann"), sid_of("in")}
+    found, erased = await office.erase(number)
+    assert (erased.calls, erased.reports) == (1, 2)
+    assert found.call_sids == {sid_of("ann"), sid_of("in")}
     assert await stores.book.report(sid_of("x")) is not None
 
 
@@ -109,15 +130,81 @@ async def test_a_caller_with_an_impossible_number_is_erased(office: Office) -> N
     await office.stores.refusals.add([Refusal(number, "call", "never again", NOW_S, sid_of("in"))])
     body = report(sid_of("in"), from_=number, to="+1")
     await office.stores.book.keep_report(sid_of("in"), None, body, NOW_S)
-    erased = await office.stores.erasure.erase(number)
+    _, erased = await office.erase(number)
     assert (erased.reports, erased.listed) == (1, True)
 
 
 async def test_a_call_that_goes_on_is_left(office: Office) -> None:
     await office.call("ann", ANN, ended_s=None)
-    erased = await office.stores.erasure.erase(ANN)
-    assert (erased.sessions, erased.going_on) == ((), 1)
+    _, erased = await office.erase(ANN)
+    assert (erased.calls, erased.going_on) == (0, 1)
     assert await office.stores.book.record("ann") is not None
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_contact_goes_with_its_call(office: Office, ended: bool) -> None:
+    """Whose call is back in the queue, or over without anybody having looked at what follows from it."""
+    stores, call = office.stores, await office.contact(ANN)
+    if ended:
+        await stores.tracks.bind(call.id, sid_of("c"), "create", NOW_S)
+        await stores.tracks.tell(call.id, "completed", NOW_S, sequence=9, answered_by="", detail="")
+    else:
+        await stores.queue.again(call.id, call.claim, NOW_S, "the carrier said: too many requests")
+    found, erased = await office.erase(ANN)
+    assert found.calls == {call.id: sid_of("c") if ended else None}
+    assert erased == Erased(calls=1, contacts=1, reports=0, going_on=0, listed=False)
+    assert await office.contacts() == 0
+    assert await stores.contacts.settle(NOW_S) == []
+
+
+async def test_a_contact_that_is_being_called_is_left_with_its_call(office: Office) -> None:
+    await office.contact(ANN)
+    _, erased = await office.erase(ANN)
+    assert (erased.calls, erased.contacts, erased.going_on) == (0, 0, 1)
+    assert await office.contacts() == 1
+
+
+async def test_a_contact_without_its_call_is_removed(office: Office, any_engine: AsyncEngine) -> None:
+    """On request and by age: versions before this one left some."""
+    for removed_by in ("erase", "expire"):
+        await office.contact(ANN)
+        async with any_engine.begin() as connection:
+            await connection.execute(text("DELETE FROM calls"))
+        if removed_by == "erase":
+            assert (await office.erase(ANN))[1].contacts == 1
+        else:
+            await office.stores.erasure.expire(NOW_S + 1)
+        assert await office.contacts() == 0
+        async with any_engine.begin() as connection:
+            await connection.execute(text("DELETE FROM campaigns"))
+
+
+async def test_nobody_is_dialled_while_they_are_erased(office: Office) -> None:
+    stores = office.stores
+    await stores.campaigns.create("c", None, RULES, NOW_S)
+    await stores.campaigns.add("c", [(Contact(1, ANN, ("UTC",), "form", 0.0, {}), NOW_S)], NOW_S)
+    order = Order(to=ANN, agent="a")
+    await stores.book.order(order, call_id="taken", key=None, from_number="+1", now_s=NOW_S)
+    taken = await stores.dispatch.take("claim", NOW_S, NOW_S + 10, 100)
+    assert isinstance(taken, Call)
+    await stores.book.order(order, call_id="queued", key=None, from_number="+1", now_s=NOW_S)
+    found = await stores.erasure.begin(ANN, NOW_S)
+    assert set(found.calls) == {"taken", "queued"}
+    assert isinstance(await stores.dispatch.take("other", NOW_S, NOW_S + 10, 100), Wait)
+    assert await stores.dispatch.dialling(taken.id, taken.claim, NOW_S) is False
+    erased = await stores.erasure.finish(found)
+    assert (erased.calls, erased.contacts, erased.going_on) == (2, 1, 0)
+    assert await stores.dispatch.dialling(taken.id, taken.claim, NOW_S) is False
+
+
+async def test_rows_stay_whose_logs_do(office: Office) -> None:
+    await office.call("ann", ANN)
+    found = await office.stores.erasure.begin(ANN, NOW_S)
+    erased = await office.stores.erasure.finish(found, {sid_of("ann")})
+    assert (erased.calls, erased.reports, erased.going_on) == (0, 0, 0)
+    assert await office.stores.book.report(sid_of("ann")) is not None
+    _, erased = await office.erase(ANN)
+    assert (erased.calls, erased.reports) == (1, 1)
 
 
 async def test_what_is_old_goes_and_what_goes_on_stays(office: Office) -> None:

@@ -213,7 +213,9 @@ class Dispatch:
             return await enter(session, call_id, "dialling", now_s, *still_ours, dialled_at_s=now_s)
 
     async def _must_not(self, session: AsyncSession, call_id: str, now_s: float) -> Refused | None:
-        call = (await session.scalars(select(Call).where(Call.id == call_id))).one()
+        call = await session.scalar(select(Call).where(Call.id == call_id))
+        if call is None:
+            return None  # erased meanwhile: there is nothing that could be dialled
         if await session.get(DoNotCall, call.to_number) is not None:
             return DO_NOT_CALL
         if call.campaign is None:

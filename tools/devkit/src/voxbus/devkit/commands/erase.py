@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
         # Its text repeats the statement with its values.
         print(f"voxbus erase: the database cannot be used: {type(error).__name__}", file=sys.stderr)
         return 2
-    print(f"database: {len(rows.sessions)} calls, {rows.reports} reports, {rows.contacts} contacts removed")
+    print(f"database: {rows.calls} calls, {rows.reports} reports, {rows.contacts} contacts removed")
     print(f"NATS: the logs and transcripts of {logs.removed} calls removed")
     print(f"recordings: {logs.files} files removed")
     if rows.listed:
@@ -72,13 +73,15 @@ def main(arguments: argparse.Namespace) -> int:
 
 @dataclass
 class _Logs:
-    """``files``: of recordings. ``unreached``: calls whose recordings were not removed, kept in these ``stores``."""
+    """``files``: of recordings. ``unreached``: calls whose recordings were not removed, kept in these ``stores``.
+    ``left``: CallSids of those, and of calls that go on by their logs."""
 
     removed: int = 0
     going_on: int = 0
     files: int = 0
     unreached: int = 0
     stores: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
 
 
 async def _erase(number: str) -> tuple[Erased, _Logs]:
@@ -87,10 +90,13 @@ async def _erase(number: str) -> tuple[Erased, _Logs]:
     bus = await Bus.connect(config)
     try:
         await database.migrate(engine)
-        rows = await Erasure(engine).erase(number)
-        for session in rows.sessions:
+        erasure = Erasure(engine)
+        found = await erasure.begin(number, time.time())
+        for session in found.calls:
             await bus.contexts.delete(subjects.context_of_session(session))
-        return rows, await _erase_logs(bus, number, frozenset(rows.call_sids))
+        logs = await _erase_logs(bus, number, found.call_sids)
+        # The rows last: whoever has to run this again learns from them what there is to remove.
+        return await erasure.finish(found, logs.left), logs
     finally:
         await engine.dispose()
         await bus.close()
@@ -123,6 +129,7 @@ async def _erase_logs(bus: Bus, number: str, known: frozenset[str]) -> _Logs:
             continue
         if fold(log).ended is None:
             logs.going_on += 1
+            logs.left.add(sid)
         else:
             over[sid] = log
     left = await _erase_recordings(bus, {sid: _stores(log) for sid, log in over.items()}, known, logs)
@@ -156,6 +163,7 @@ async def _erase_recordings(
     missing = {sid: {store for store in kept if (sid, store) not in gone} for sid, kept in stores.items()}
     left = {sid for sid, kept in missing.items() if kept}
     logs.unreached = len(left)
+    logs.left |= left
     logs.stores = set().union(*missing.values())
     return left
 
