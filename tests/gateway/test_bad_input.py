@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -69,6 +70,12 @@ BAD_MESSAGES: dict[str, tuple[Any, str]] = {
 }
 
 
+def warned(caplog: pytest.LogCaptureFixture, call: Twilio, code: str) -> bool:
+    """One line says what was wrong with which call."""
+    lines = [r.fields for r in caplog.records if r.levelno == logging.WARNING and hasattr(r, "fields")]
+    return [(f.get("call_sid"), f.get("code")) for f in lines if "code" in f] == [(call.sid, code)]
+
+
 @pytest.mark.parametrize("case", BAD_MESSAGES)
 async def test_one_wrong_message_is_dropped_and_the_call_goes_on(
     case: str, gateway: Running, bystander: Twilio, workers: Callable[[str], Workers]
@@ -125,7 +132,10 @@ async def test_a_binary_frame_closes_the_socket(gateway: Running, bystander: Twi
     assert counted("gateway_bad_messages", code="binary_frame") == before + 1
 
 
-async def test_a_megabyte_closes_the_socket(gateway: Running, bystander: Twilio) -> None:
+async def test_a_megabyte_closes_the_socket(
+    gateway: Running, bystander: Twilio, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted("gateway_bad_messages", code="too_long")
     call = gateway.call()
     await call.begin()
     await gateway.log(call.sid, ev.Started)
@@ -133,6 +143,23 @@ async def test_a_megabyte_closes_the_socket(gateway: Running, bystander: Twilio)
     code, _ = await call.closed()
     assert code == 1009
     assert (await gateway.log(call.sid, ev.Disconnected))[0].code in (1006, 1009)
+    assert counted("gateway_bad_messages", code="too_long") == before + 1
+    assert warned(caplog, call, "too_long")
+
+
+async def test_what_is_no_frame_closes_the_socket(
+    gateway: Running, bystander: Twilio, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted("gateway_bad_messages", code="protocol")
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    call.send_bytes(b"\xff\xff\xff\xff")
+    code, _ = await call.closed()
+    assert code == 1002
+    await gateway.log(call.sid, ev.Disconnected)
+    assert counted("gateway_bad_messages", code="protocol") == before + 1
+    assert warned(caplog, call, "protocol")
 
 
 async def test_start_twice_is_dropped(gateway: Running, bystander: Twilio) -> None:

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from websockets.frames import Frame, Opcode
 
+from voxbus.gateway.errors import MediaError
 from voxbus.gateway.media_socket import MAX_UNSENT_BYTES, MediaSocket, for_board
 from voxbus.gateway.switchboard import Entry, Switchboard
 
@@ -56,6 +57,9 @@ class Stream:
 
     def on_binary(self) -> None:
         self.heard.append("binary")
+
+    def on_violation(self, error: MediaError) -> None:
+        self.heard.append(error.code)
 
     def on_closed(self, code: int) -> None:
         self.heard.append(code)

@@ -121,6 +121,11 @@ class Twilio:
         assert self._socket is not None
         await self._socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
+    def send_bytes(self, data: bytes) -> None:
+        """Past the WebSocket protocol."""
+        assert self._socket is not None
+        self._socket.transport.write(data)
+
     async def wait_for(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         """The messages of this kind, once there are so many."""
         async with asyncio.timeout(30):

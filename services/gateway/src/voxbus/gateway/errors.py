@@ -6,6 +6,9 @@
      |    +-- WrongFields       a field is missing or has another type; the message names it
      |    +-- BadPayload        audio that is empty, too long, or not base64
      |    +-- BinaryFrame       Media Streams speak in text frames only
+     |    +-- TooLong           more than a message of theirs ever has
+     |    +-- TooMany           more of them than a call ever sends
+     |    +-- BrokenProtocol    no frame of a WebSocket
      |    +-- OutOfOrder        `start` twice, anything after `stop`, nothing at all
      |    +-- ForeignStream     a streamSid that is not this stream's
      |    +-- BadStart          `start` for another call, or in a format that we cannot play
@@ -49,6 +52,20 @@ class BadPayload(MediaError):
 class BinaryFrame(MediaError):
     code = "binary_frame"
     close_code = 1003
+
+
+class TooLong(MediaError):
+    code = "too_long"
+    close_code = 1009
+
+
+class TooMany(MediaError):
+    code = "too_many_messages"
+
+
+class BrokenProtocol(MediaError):
+    code = "protocol"
+    close_code = 1002
 
 
 class OutOfOrder(MediaError):

@@ -13,6 +13,7 @@ import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+from websockets.exceptions import PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -21,7 +22,7 @@ from websockets.server import ServerProtocol
 from voxbus.common.logs import get_logger
 from voxbus.common.web import Seat
 from voxbus.gateway import metrics
-from voxbus.gateway.errors import Refused
+from voxbus.gateway.errors import BrokenProtocol, MediaError, Refused, TooLong, TooMany
 from voxbus.gateway.switchboard import Entry, Switchboard, refused
 
 if TYPE_CHECKING:
@@ -85,14 +86,18 @@ class MediaSocket(asyncio.Protocol):
         protocol.receive_data(data)
         events = protocol.events_received()
         if events and not self._may_send(len(events)):
-            metrics.BAD_MESSAGES.labels("too_many_messages").inc()
-            self.close(1008, "too many messages")
+            self._violated(TooMany("too many messages"))
             return
         for event in events:
             if isinstance(event, Frame):
                 self._on_frame(event)
             elif isinstance(event, Request):
                 self._on_request(event)
+        if (broken := protocol.parser_exc) is not None and not self._through:
+            if isinstance(broken, PayloadTooBig):
+                self._violated(TooLong(f"a message of more than {MAX_MESSAGE_BYTES} bytes"))
+            else:
+                self._violated(BrokenProtocol("this is no frame of a WebSocket"))
         # A pong, the echo of a close frame, or the close frame that a violation of the protocol is answered with.
         self.flush()
         if protocol.close_expected() and protocol.state is not State.OPEN:
@@ -205,6 +210,13 @@ class MediaSocket(asyncio.Protocol):
             self._frames_left = min(FRAMES_AT_ONCE, self._frames_left + earned)
             self._counted_s = now_s
         return self._frames_left >= 0 or self._through
+
+    def _violated(self, error: MediaError) -> None:
+        """Where the protocol found it, the close frame is its own."""
+        if self._stream is not None:
+            self._stream.on_violation(error)
+        self.close(error.close_code, str(error))
+        self._through = True
 
     def _too_slow(self) -> None:
         """What we send is not read. A close frame would not be either."""

@@ -75,6 +75,10 @@ class Stream:
     def on_binary(self) -> None:
         self._fault(BinaryFrame("a binary frame: Media Streams are text"))
 
+    def on_violation(self, error: MediaError) -> None:
+        """The socket takes no more for this."""
+        self._fault(error)
+
     def on_closed(self, code: int) -> None:
         """The socket is gone, whoever closed it."""
         self._socket_code = code
