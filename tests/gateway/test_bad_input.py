@@ -341,6 +341,9 @@ async def test_a_page_request_on_a_socket(path: str, gateway: Running) -> None:
     response = await gateway.http.get(gateway.url + path)
     assert response.status_code == 426
     assert response.text.count("\n") == 1
+    assert (response.headers["Upgrade"], response.headers["Connection"]) == ("websocket", "upgrade")
+    # The connection goes on in HTTP, for whoever did not mean a socket.
+    assert (await gateway.http.get(gateway.url + "/health")).text == "OK"
 
 
 # Webhooks

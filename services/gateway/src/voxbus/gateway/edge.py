@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -67,4 +68,7 @@ def answer(error: Refused) -> Response:
     if error.closes:
         # What is still on its way is not read, so nothing else can follow on this connection.
         headers["Connection"] = "close"
+    if error.status == HTTPStatus.UPGRADE_REQUIRED:
+        # RFC 9110, 15.5.22: with what the request should have asked for.
+        headers |= {"Upgrade": "websocket", "Connection": "upgrade"}
     return PlainTextResponse(f"{error}\n", error.status, headers)
