@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from websockets.frames import Frame, Opcode
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
@@ -73,7 +74,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str]] = {
 def warned(caplog: pytest.LogCaptureFixture, call: Twilio, code: str) -> bool:
     """One line says what was wrong with which call."""
     lines = [r.fields for r in caplog.records if r.levelno == logging.WARNING and hasattr(r, "fields")]
-    return [(f.get("call_sid"), f.get("code")) for f in lines if "code" in f] == [(call.sid, code)]
+    return [f.get("code") for f in lines if f.get("call_sid") == call.sid] == [code]
 
 
 @pytest.mark.parametrize("case", BAD_MESSAGES)
@@ -179,11 +180,12 @@ async def test_media_after_stop_is_dropped(gateway: Running, bystander: Twilio) 
     await call.begin()
     await gateway.log(call.sid, ev.Started)
     # In one write, so that both are there before the socket is closed.
-    await call.send(json.dumps({"event": "stop", "streamSid": call.stream_sid}))
-    await call.media(FRAME)
+    stop = {"event": "stop", "streamSid": call.stream_sid}
+    texts = (json.dumps(stop).encode(), json.dumps(call.media_message(FRAME)).encode())
+    call.send_bytes(b"".join(Frame(Opcode.TEXT, text).serialize(mask=True) for text in texts))
     await gateway.log(call.sid, ev.Ended)
     await call.closed()
-    assert counted("gateway_bad_messages", code="out_of_order") <= before + 1
+    assert counted("gateway_bad_messages", code="out_of_order") == before + 1
     assert [s for s in await gateway.bus.read_log(call.sid) if isinstance(s.event, ev.Disconnected)] == []
 
 
@@ -191,19 +193,23 @@ async def test_a_socket_without_start_is_closed(
     gateway: Running, bystander: Twilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "START_S", 0.2)
+    before = counted("gateway_bad_messages", code="out_of_order")
     call = gateway.call()
     await call.connect()
     await call.send({"event": "connected"})
     assert await call.closed() == (1008, "no start within 0.2 s")
+    assert counted("gateway_bad_messages", code="out_of_order") == before + 1
 
 
 async def test_frames_without_start_are_bounded(gateway: Running, bystander: Twilio) -> None:
+    before = counted("gateway_bad_messages", code="out_of_order")
     call = gateway.call()
     await call.connect()
     message = json.dumps(call.media_message(FRAME))
     for _ in range(400):
         await call.send(message)
     assert await call.closed() == (1008, "too much before start")
+    assert counted("gateway_bad_messages", code="out_of_order") == before + 1
 
 
 async def test_unknown_events_are_counted_and_ignored(gateway: Running, bystander: Twilio) -> None:
@@ -488,6 +494,42 @@ async def test_without_an_auth_token_the_twilio_routes_are_closed(new_gateway: S
 async def test_validation_can_be_switched_off_in_words(new_gateway: Start) -> None:
     async with new_gateway(twilio_auth_token=None, twilio_validate="off") as running:
         assert (await running.post("/twilio/voice", {"CallSid": "CA" + "0" * 32}, "")).status_code == 200
+
+
+# The carrier's view of a stream
+
+
+@pytest.mark.parametrize(
+    ("reported", "code"),
+    [
+        ("31921", "31921"),
+        ("31920 Stream - WebSocket - Handshake Error", "31920"),
+        ("call +15550111", "other"),
+        ("\u0663\u0661\u0669\u0662\u0661", "other"),  # digits of another script
+        ("", "other"),
+    ],
+)
+async def test_a_stream_error_is_counted_and_logged_by_its_code(
+    reported: str, code: str, gateway: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted("gateway_stream_errors", code=code)
+    call = gateway.call()
+    form = {"CallSid": call.sid, "StreamEvent": "stream-error", "StreamError": reported}
+    assert (await gateway.post("/twilio/stream-status", form)).status_code == 204
+    assert counted("gateway_stream_errors", code=code) == before + 1
+    assert warned(caplog, call, code)
+    assert "15550111" not in caplog.text
+
+
+async def test_a_stream_that_starts_or_stops_is_no_error(
+    gateway: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted("gateway_stream_errors", code="other")
+    for event in ("stream-started", "stream-stopped"):
+        form = {"CallSid": gateway.call().sid, "StreamEvent": event}
+        assert (await gateway.post("/twilio/stream-status", form)).status_code == 204
+    assert counted("gateway_stream_errors", code="other") == before
+    assert "stream error" not in caplog.text
 
 
 # /internal/store-context
