@@ -6,15 +6,19 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from voxbus.common.agent_files import load_agents
 from voxbus.common.agents import Agent, Lines
 from voxbus.common.audio import mulaw_encode
+from voxbus.common.errors import AgentError, ProviderError
+from voxbus.stt.providers.pocketsphinx import dictionary
 from voxbus.stt.providers.pocketsphinx.pool import Pool
 from voxbus.stt.providers.pocketsphinx.process import Process
 from voxbus.stt.providers.pocketsphinx.provider import PocketSphinx
-from voxbus.stt.providers.pocketsphinx.wire import Recognize
+from voxbus.stt.providers.pocketsphinx.wire import Grammar, Recognize
 from voxbus.stt.recognizer import Listener, Recognition, TurnEnds
 from voxbus.stt.transcripts import Transcripts
 
@@ -135,3 +139,41 @@ async def test_a_process_that_hangs_is_replaced_before_anybody_else_is_heard(
                 await asyncio.sleep(0.001)
     assert await heard == TUESDAY
     assert only(recognizer) is not process
+
+
+# --- grammars that cannot be searched -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["zyxgrblq", "24", "müller"])
+async def test_a_word_that_is_not_in_the_dictionary_harms_its_agent_only(
+    recognizer: PocketSphinx, word: str
+) -> None:
+    process = only(recognizer)
+    grammar = asked(TUESDAY, word).grammar
+    pool(recognizer).learn(Grammar("unchecked", grammar))  # as if it had not been looked for
+    with pytest.raises(ProviderError) as failed:
+        await pool(recognizer).recognize(Grammar("unchecked", grammar), b"\xff" * 4000)
+    assert failed.value.cause == "failed"
+    assert await hear(recognizer, TUESDAY) == TUESDAY
+    assert only(recognizer) is process
+
+
+async def test_an_agent_is_refused_with_the_words_that_nobody_can_hear(recognizer: PocketSphinx) -> None:
+    with pytest.raises(
+        AgentError, match=r"agent a: .* no pronunciation of '24', 'zyxgrblq': write numbers out"
+    ):
+        recognizer.check(asked(TUESDAY, "zyxgrblq", "at 24"))
+    assert pool(recognizer)._grammars == {}
+    recognizer.check(AGENT)
+
+
+async def test_an_agent_whose_rules_multiply_is_refused(recognizer: PocketSphinx) -> None:
+    rules = "".join(f"<r{n}> = <r{n - 1}> <r{n - 1}>;\n" for n in range(1, 40))
+    grammar = f"#JSGF V1.0;\ngrammar a;\n<r0> = {TUESDAY};\n{rules}public <a> = <r39>;\n"
+    with pytest.raises(AgentError, match=r"agent a: the grammar has more than 10000 words"):
+        recognizer.check(AGENT.model_copy(update={"grammar": grammar}))
+
+
+def test_the_agents_that_ship_can_be_heard() -> None:
+    for agent in load_agents(Path(__file__).parents[2] / "agents").values():
+        assert dictionary.problem(agent.grammar) == "", agent.name

@@ -1,6 +1,7 @@
 """PocketSphinx, embedded: no keys, no network; it hears what the agent's grammar allows and nothing else.
 
 provider   collects the audio of a stretch of speech, has it recognized while the caller's silence goes on
+dictionary which grammars can be searched
 pool       recognition processes (the library holds the interpreter's lock while it searches)
 process    one of them, seen from the worker
 child      one of them, from the inside

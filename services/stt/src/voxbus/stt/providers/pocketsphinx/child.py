@@ -43,18 +43,24 @@ def _answer(decoder: SphinxDecoder, request: Recognize) -> Message:
 
 
 def _serve(decoder: SphinxDecoder, requests_fd: int, answers_fd: int) -> None:
-    """A grammar is built when it is used, or when nothing else is to be done."""
+    """A grammar that cannot be built fails in its own requests: the process serves the callers of all agents."""
     reader = Reader()
     requests: deque[Recognize] = deque()
+    failed: dict[str, str] = {}
     while data := os.read(requests_fd, 1 << 20):
         for message in reader.feed(data):
             match message:
                 case Grammar():
-                    decoder.learn(message.key, message.jsgf)
+                    try:
+                        decoder.learn(message.key, message.jsgf)
+                    except (VoxbusError, RuntimeError, ValueError) as error:
+                        failed[message.key] = f"{type(error).__name__}: {error}"
                 case Recognize():
                     requests.append(message)
         while requests:
-            _write(answers_fd, _answer(decoder, requests.popleft()))
+            request = requests.popleft()
+            reason = failed.get(request.key)
+            _write(answers_fd, Failed(request.number, reason) if reason else _answer(decoder, request))
 
 
 def main() -> None:

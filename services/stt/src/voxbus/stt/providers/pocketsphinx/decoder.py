@@ -52,7 +52,7 @@ class SphinxDecoder:
         self._grammars: dict[str, jsgf.Grammar] = {}
 
     def learn(self, key: str, grammar: str) -> None:
-        """Raises AgentError for a grammar that is none."""
+        """Raises AgentError for a grammar that is none, RuntimeError for words that are not in the dictionary."""
         if key in self._grammars:
             return
         parsed = jsgf.parse(grammar)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from voxbus.common import jsgf
+from voxbus.common.errors import AgentError
 
 #: The phones of the CMU dictionary, in groups that sound alike on a telephone.
 ALIKE: Final = (
@@ -30,6 +31,9 @@ ALIKE: Final = (
 PHONES: Final = tuple(phone for group in ALIKE for phone in group)
 
 SILENCE: Final = "<sil>"
+
+#: Each takes some 9 kB in each process. Grammars that people write have hundreds; rules of rules of rules, millions.
+MAX_ARCS: Final = 10_000
 
 #: All phones are equally likely, and silence is one of them.
 _ANY: Final = 1 / (len(PHONES) + 1)
@@ -49,6 +53,8 @@ class _Builder:
         return self._states - 1
 
     def add(self, node: jsgf.Node, start: int, end: int) -> None:
+        if len(self.arcs) >= MAX_ARCS:
+            raise AgentError(f"the grammar has more than {MAX_ARCS} words, each use of a rule counted anew")
         match node:
             case jsgf.Word():
                 self.arcs.append((start, end, 1.0, node.text))
@@ -70,7 +76,7 @@ class _Builder:
 
 
 def phrases(grammar: jsgf.Grammar) -> list[Arc]:
-    """From state 0 to state 1."""
+    """From state 0 to state 1. Raises AgentError when there are too many."""
     builder = _Builder(grammar)
     builder.add(grammar.rules[grammar.public], 0, 1)
     return builder.arcs

@@ -9,12 +9,12 @@ A search is never broken off, whoever hangs up meanwhile: its process is busy un
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.logs import get_logger
+from voxbus.common.restarts import Restarts
 from voxbus.common.telemetry import counter
 from voxbus.stt.providers.pocketsphinx.process import Process
 from voxbus.stt.providers.pocketsphinx.wire import Grammar, Recognized
@@ -25,7 +25,6 @@ _REPLACED = counter("stt_recognition_processes_replaced", "Recognition processes
 
 T = TypeVar("T")
 
-_RESTART_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: A grammar is learnt by all processes ahead of need; those of ended calls stay, agents are few.
 _MAX_GRAMMARS: Final = 64
 
@@ -39,6 +38,7 @@ class Pool:
         self._idle: asyncio.Queue[Process] = asyncio.Queue()
         self._grammars: dict[str, Grammar] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._restarts = Restarts()
         self._closed = False
 
     async def start(self) -> None:
@@ -91,17 +91,19 @@ class Pool:
             return
         self.processes.discard(process)
         process.kill()
+        self._restarts.died(process.age_s)
         _REPLACED.inc()
         log.warning("recognition process replaced", pid=process.pid)
         self._run(self._restart(process), name="pocketsphinx pool")
 
     async def _restart(self, dead: Process) -> None:
         await dead.close()
-        for tries in range(sys.maxsize):
-            await asyncio.sleep(_RESTART_S[min(tries, len(_RESTART_S) - 1)])
+        while True:
+            await asyncio.sleep(self._restarts.wait_s)
             try:
                 self._add(await Process.start())
             except (ProviderError, OSError) as error:
+                self._restarts.died(0)
                 log.error("no recognition process", error=error)
             else:
                 return

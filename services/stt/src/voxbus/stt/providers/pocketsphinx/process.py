@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections import deque
 from typing import Final
 
@@ -47,6 +48,7 @@ class Process:
         self.grammars: set[str] = set()
         self.requests = 0
         self._killed = False
+        self._started_s = time.monotonic()
         self._child = child
         self._stdin = child.stdin
         self._stdout = child.stdout
@@ -84,6 +86,10 @@ class Process:
     @property
     def alive(self) -> bool:
         return not self._killed and self._child.returncode is None and not self._stdout.at_eof()
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self._started_s
 
     def learn(self, grammar: Grammar) -> None:
         """Sends a grammar ahead of need, once."""

@@ -15,6 +15,7 @@ from typing import Final
 from voxbus.common.agents import Agent
 from voxbus.common.errors import AgentError
 from voxbus.common.telemetry import histogram_ms
+from voxbus.stt.providers.pocketsphinx import dictionary
 from voxbus.stt.providers.pocketsphinx.pool import Pool
 from voxbus.stt.providers.pocketsphinx.wire import Grammar, Recognized
 from voxbus.stt.recognizer import Listener, Transcript, TurnEnds
@@ -32,6 +33,7 @@ class PocketSphinx:
         self._pool = Pool(processes)
 
     async def start(self) -> None:
+        dictionary.words()
         await self._pool.start()
 
     def check(self, agent: Agent) -> None:
@@ -40,6 +42,8 @@ class PocketSphinx:
                 f"agent {agent.name} has no grammar, which pocketsphinx needs: write its `grammar` (JSGF), "
                 "or name another provider in its `stt` or in STT_PROVIDERS"
             )
+        if problem := dictionary.problem(agent.grammar):
+            raise AgentError(f"the grammar of agent {agent.name}: {problem}")
         self._pool.learn(_grammar(agent))
 
     def attend(self, agent: Agent, ends: TurnEnds, listener: Listener) -> Searches:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Final
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.logs import get_logger
+from voxbus.common.restarts import Restarts
 from voxbus.common.telemetry import counter
 from voxbus.tts.providers.espeak.process import Process
 from voxbus.tts.providers.espeak.wire import Hello
@@ -28,7 +28,6 @@ _REPLACED = counter(
 
 #: How long a sentence waits for a process before another worker had better take it.
 _WAIT_S: Final = 2.0
-_RESTART_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Pool:
@@ -42,6 +41,7 @@ class Pool:
         self._waiting: deque[asyncio.Future[Process]] = deque()
         self._waiting_background: deque[asyncio.Future[Process]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._restarts = Restarts()
 
     async def start(self) -> Hello:
         """Raises ProviderError ``unavailable`` when a process does not come up."""
@@ -127,17 +127,19 @@ class Pool:
     def _replace(self, process: Process, how: str) -> None:
         self.processes.discard(process)
         process.kill()
+        self._restarts.died(process.age_s)
         _REPLACED.labels(how).inc()
         log.warning("synthesis process replaced", how=how, pid=process.pid)
         self._run(self._restart(process))
 
     async def _restart(self, dead: Process) -> None:
         await dead.close()
-        for tries in itertools.count():
-            await asyncio.sleep(_RESTART_S[min(tries, len(_RESTART_S) - 1)])
+        while True:
+            await asyncio.sleep(self._restarts.wait_s)
             try:
                 process, _ = await Process.start()
             except (ProviderError, OSError) as error:
+                self._restarts.died(0)
                 log.error("no synthesis process", error=error)
                 continue
             self.processes.add(process)

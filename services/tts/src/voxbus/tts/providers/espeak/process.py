@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -44,6 +45,7 @@ class Process:
         self._job = 0
         self.busy = False
         self._killed = False
+        self._started_s = time.monotonic()
 
     @classmethod
     async def start(cls) -> tuple[Process, Hello]:
@@ -75,6 +77,10 @@ class Process:
     @property
     def alive(self) -> bool:
         return not self._killed and self._child.returncode is None and not self._stdout.at_eof()
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self._started_s
 
     async def speak(self, text: str, voice: str, rate: int, pitch: int) -> AsyncGenerator[bytes, None]:
         self._job += 1
