@@ -238,3 +238,28 @@ async def test_where_the_first_refuses_the_second_hears_the_turn_from_its_beginn
     await hearing.close()
     for recognizer in recognizers.values():
         await recognizer.close()
+
+
+@pytest.mark.parametrize("name", SIMULATED["stt"])
+async def test_a_call_that_is_left_amid_speech_keeps_no_connection(
+    name: str, vendors: Vendors, told: Told
+) -> None:
+    given = {key.lower(): value for key, value in vendors.environment.items()}
+    recognizer = make_all(SttSettings.model_validate({"stt_providers": name, **given}))[name]
+    await recognizer.start()
+    vendors.desk.faults.always(VENDOR.get(name, name), Fault("stall"))
+    for _ in range(3):
+        hearing = recognizer.attend(AGENT, TurnEnds(0.7), told.listener())
+        await hearing.ready()
+        recognition = hearing.open()
+        await utter(recognition, audio(WORKS))
+        recognition.look()
+        asked = asyncio.create_task(recognition.finish(looked=True))
+        await asyncio.sleep(0.02)
+        asked.cancel()
+        recognition.cancel()
+        await hearing.close()
+    await recognizer.close()
+    async with asyncio.timeout(20):
+        while vendors.connections:
+            await asyncio.sleep(0.02)

@@ -30,5 +30,11 @@ class Served(ABC):
         await self._runner.cleanup()
 
     @property
+    def connections(self) -> int:
+        """How many clients are connected now."""
+        assert self._runner.server is not None
+        return len(self._runner.server.connections)
+
+    @property
     def url(self) -> str:
         return f"http://{self._host}:{self._port}"

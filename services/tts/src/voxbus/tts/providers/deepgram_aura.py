@@ -19,7 +19,8 @@ from urllib.parse import urlencode
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
-from voxbus.tts.providers.sockets import Message, Rest, Said, Vendor
+from voxbus.tts.providers.dialect import Message, Said
+from voxbus.tts.providers.sockets import Rest, Vendor
 from voxbus.tts.voicing import MULAW
 
 DEFAULT_VOICE: Final = "aura-2-thalia-en"

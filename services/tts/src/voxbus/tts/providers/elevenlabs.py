@@ -13,7 +13,8 @@ from urllib.parse import quote, urlencode
 
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
-from voxbus.tts.providers.sockets import Message, Said, Vendor
+from voxbus.tts.providers.dialect import Message, Said
+from voxbus.tts.providers.sockets import Vendor
 from voxbus.tts.providers.together import audio_in
 from voxbus.tts.voicing import MULAW
 

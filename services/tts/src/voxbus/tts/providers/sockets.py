@@ -13,9 +13,9 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
 
@@ -25,6 +25,7 @@ from voxbus.common.providers import http
 from voxbus.common.providers.failing import OUTSIDE, as_failure
 from voxbus.common.providers.socket import dial
 from voxbus.common.telemetry import counter
+from voxbus.tts.providers.dialect import Dialect
 from voxbus.tts.providers.network import NetworkVoice
 from voxbus.tts.voicing import Format, Voicing
 
@@ -41,35 +42,6 @@ _BY_REQUEST = counter(
     "provider",
     "cause",
 )
-
-Message = str | bytes
-
-
-class Said(NamedTuple):
-    """``over``: nothing more comes of this sentence."""
-
-    audio: bytes = b""
-    over: bool = False
-
-
-class Dialect(Protocol):
-    """One socket's worth of a protocol: sentence after sentence. Pure."""
-
-    def may_begin(self, now_s: float) -> bool:
-        """Whether the vendor takes another sentence on this socket now."""
-
-    def begin(self, text: str, now_s: float) -> Sequence[str]: ...
-
-    def read(self, message: Message) -> Said:
-        """Raises ProviderError for an error, and for what is no message of the protocol."""
-
-    def cut_off(self) -> Sequence[str] | None:
-        """The sentence is not wanted any more; None = only closing the socket ends it."""
-
-    def is_free(self, message: Message | None) -> bool:
-        """After ``cut_off``: whether the next sentence may begin, at once (None) or with this message."""
-
-    def goodbye(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -113,6 +85,7 @@ class SocketProvider(NetworkVoice):
         self._vendor = vendor
         self._first_audio_s = first_audio_s
         self._idle: dict[str, list[_Socket]] = {}
+        self._sockets: set[_Socket] = set()  # all that are open, whoever has them
         self._tasks: set[asyncio.Task[None]] = set()
         self._http = (
             http.client(vendor.rest.base_url, vendor.rest.headers, connect_s=first_audio_s)
@@ -156,36 +129,44 @@ class SocketProvider(NetworkVoice):
         try:
             while (idle := self._take(voice)) is not None:
                 try:
-                    async for data in self._over(idle, text):
-                        begun = True
-                        yield data
+                    async with contextlib.aclosing(self._over(idle, text)) as audio:
+                        async for data in audio:
+                            begun = True
+                            yield data
                 except OUTSIDE:
                     if begun:
                         raise
                 else:
                     return
-            async for data in self._over(await self._open(voice), text):
-                yield data
+            async with contextlib.aclosing(self._over(await self._open(voice), text)) as audio:
+                async for data in audio:
+                    yield data
         except OUTSIDE as error:
             raise as_failure(error) from None
 
     async def _over(self, socket: _Socket, text: str) -> AsyncGenerator[bytes, None]:
+        begun = False
         try:
             await socket.begin(text)
+            begun = True
             async for data in socket.audio():
                 yield data
-        except GeneratorExit:
-            self._in_background(self._cut_off(socket))
+        except (GeneratorExit, asyncio.CancelledError):
+            # Who listens is gone, or waited in vain. A vendor that says nothing may keep the next one waiting, too.
+            free = begun and socket.silent_s < self._first_audio_s / 2
+            self._in_background(self._cut_off(socket) if free else self._close(socket))
             raise
-        except (*OUTSIDE, ProviderError):
-            self._in_background(socket.close())
+        except BaseException:
+            self._in_background(self._close(socket))
             raise
         self._release(socket)
 
     async def _open(self, voice: str) -> _Socket:
         url, headers = self._vendor.address(voice)
         connection = await dial(url, headers, within_s=self._first_audio_s)
-        return _Socket(connection, voice, self._vendor.dialect(voice))
+        socket = _Socket(connection, voice, self._vendor.dialect(voice))
+        self._sockets = {other for other in self._sockets if other.is_open} | {socket}
+        return socket
 
     def _take(self, voice: str) -> _Socket | None:
         now_s = time.monotonic()
@@ -207,7 +188,7 @@ class SocketProvider(NetworkVoice):
         idle = self._idle.get(socket.voice, [])
         if socket in idle and socket.used_s == used_s:
             idle.remove(socket)
-            self._in_background(socket.close())
+            self._in_background(self._close(socket))
 
     async def _warm(self, voice: str) -> None:
         with contextlib.suppress(ProviderError):
@@ -222,7 +203,11 @@ class SocketProvider(NetworkVoice):
         if free:
             self._release(socket)
         else:
-            await socket.close()
+            await self._close(socket)
+
+    async def _close(self, socket: _Socket) -> None:
+        await socket.close()
+        self._sockets.discard(socket)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=f"{self.name} socket")
@@ -230,11 +215,14 @@ class SocketProvider(NetworkVoice):
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        for task in tuple(self._tasks):
+        tasks = tuple(self._tasks)
+        for task in tasks:
             task.cancel()
-        sockets = [socket for idle in self._idle.values() for socket in idle]
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._idle.clear()
-        await asyncio.gather(*(socket.close() for socket in sockets), return_exceptions=True)
+        await asyncio.gather(
+            *(self._close(socket) for socket in tuple(self._sockets)), return_exceptions=True
+        )
         if self._http is not None:
             await self._http.aclose()
 
@@ -245,13 +233,19 @@ class _Socket:
         self.voice = voice
         self.dialect = dialect
         self.used_s = time.monotonic()
+        self._heard_s = self.used_s
+
+    @property
+    def silent_s(self) -> float:
+        """Since when the vendor has said nothing, or not been asked to."""
+        return time.monotonic() - self._heard_s
 
     @property
     def is_open(self) -> bool:
         return self._connection.close_code is None and self._connection.state.name == "OPEN"
 
     async def begin(self, text: str) -> None:
-        self.used_s = time.monotonic()
+        self.used_s = self._heard_s = time.monotonic()
         for message in self.dialect.begin(text, self.used_s):
             await self._connection.send(message)
 
@@ -260,6 +254,7 @@ class _Socket:
         over = False
         while not over:
             said = self.dialect.read(await self._connection.recv())
+            self._heard_s = time.monotonic()
             over = said.over
             if said.audio:
                 yield said.audio
@@ -277,7 +272,10 @@ class _Socket:
         return True
 
     async def close(self) -> None:
-        with contextlib.suppress(*OUTSIDE):
-            for message in self.dialect.goodbye():
-                await self._connection.send(message)
-        await self._connection.close()
+        try:
+            with contextlib.suppress(*OUTSIDE):
+                for message in self.dialect.goodbye():
+                    await self._connection.send(message)
+            await self._connection.close()
+        finally:
+            self._connection.transport.abort()

@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failures import error_in
 from voxbus.common.providers.frames import frame
-from voxbus.tts.providers.sockets import Message, Said, Vendor
+from voxbus.tts.providers.dialect import Message, Said
+from voxbus.tts.providers.sockets import Vendor
 from voxbus.tts.voicing import Format
 
 DEFAULT_MODEL: Final = "hexgrad/Kokoro-82M"
