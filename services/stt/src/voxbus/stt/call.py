@@ -23,15 +23,14 @@ from voxbus.stt.core_rules import Rules
 from voxbus.stt.core_speech import WINDOW_MS, Onset, Window
 from voxbus.stt.core_turns import TurnTaker
 from voxbus.stt.incoming import DROPPED, Incoming
-from voxbus.stt.outbox import Outbox, end_lost
+from voxbus.stt.line_watch import LineWatch
+from voxbus.stt.outbox import Outbox
 from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript
 from voxbus.stt.ticker import Ticker
 from voxbus.stt.transcripts import Transcripts
 
 log = get_logger(__name__)
 
-#: The longest that a caller's line may be silent (no frames at all) before the call is taken for lost.
-LINE_LOST_S = 15.0
 #: How often the gateway is told of audio in which nothing was said.
 TELL_MS = 1000
 
@@ -76,7 +75,7 @@ class Call:
         self._outbox = Outbox(bus, self.sid)
         self._transcripts = Transcripts(self.sid)
         self._tasks: list[asyncio.Task[None]] = []
-        self._heard_at_s = time.monotonic()
+        self._watch = LineWatch(bus, self.sid, state, self.over.set, time.monotonic())
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -138,6 +137,7 @@ class Call:
         """Stops at once. Nothing more is published."""
         self.over.set()
         self._ticker.forget(self)
+        await self._watch.close()
         await self._incoming.close()
         if self._answering is not None:
             await self._answering.close()
@@ -161,14 +161,11 @@ class Call:
         elif isinstance(event, ev.Dtmf) and self._taker is not None:
             self._do(self._taker.digit(event.digit, event.media_ms))
 
-    async def watch(self) -> None:
+    def watch(self) -> None:
         """Called now and then: tells the gateway what nobody needs again, and ends a line without any frames."""
         self._say_what_was_heard()
-        if self.over.is_set() or time.monotonic() - self._heard_at_s < LINE_LOST_S:
-            return
-        self._heard_at_s = time.monotonic()
-        if not await end_lost(self._bus, self.sid, self._state):
-            self.over.set()
+        if not self.over.is_set():
+            self._watch.look(time.monotonic())
 
     def _say_what_was_heard(self, every_ms: int = TELL_MS) -> None:
         """A successor has to hear again only what the gateway keeps: the less, the sooner it is there."""
@@ -185,9 +182,9 @@ class Call:
         line = self._line
         if not line.put(frame):
             return
-        self._heard_at_s = time.monotonic()
+        now_s = self._watch.heard_at_s = time.monotonic()
         if self._busy_since_s is None and line.backlog_ms() >= WINDOW_MS:
-            self._busy_since_s = self._heard_at_s
+            self._busy_since_s = now_s
             self._ticker.ready(self)
 
     def next_window(self) -> bytes | None:

@@ -228,7 +228,7 @@ class SttService:
             await asyncio.sleep(_WATCH_S)
             for call, job in tuple(self._calls.items()):
                 job.progress()
-                await call.watch()
+                call.watch()  # waits for nothing: the leases of all calls hang on this loop
 
     async def _end(self, sid: str, detail: str) -> None:
         try:
