@@ -9,6 +9,9 @@ SOURCES := libs services tools tests
 # Twice the CPUs: calls in real time wait more than they compute.
 PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(6, 2 * (os.cpu_count() or 1)))')
 
+# The services start many times in a test run; without it each of them would be compiled anew each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up tap connect doctor test test-suite test-alone compose-test check fmt fuzz bench docs clean
 

@@ -1,8 +1,7 @@
 """What the embedded recognizer keeps and what it refuses, measured with the agents that ship.
 
 At least 95 % of in-grammar phrases are kept, at most 5 % of real speech about something else is accepted. The weights
-in plausible.py were fitted with VOICES and with four of the seven recordings; OTHERS are voices that had no part in it.
-They say each phrase with and without noise, the known ones each phrase once.
+in plausible.py were fitted with other voices and with four of the seven recordings.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ speech = pytest.importorskip("voxbus.devkit.speech", reason="the devkit speaks f
 
 ROOT = Path(__file__).parents[2]
 AUDIO = Path(os.environ.get("VOXBUS_TEST_AUDIO", ROOT.parent / "shared" / "audio"))
-VOICES = ("en-us+f3", "en-us+m3", "en-gb-x-rp", "en-us+f5", "en-gb-scotland+m1")
-OTHERS = ("en-us+f2", "en-us+f4", "en-us+m1", "en-us+m5", "en-gb-x-rp+f3")
+VOICES = ("en-us+f2", "en-us+f4", "en-us+m1", "en-us+m5", "en-gb-x-rp+f3")
 
 KEPT = 0.95
 RIGHT = 0.9
@@ -63,7 +61,7 @@ def conditions(audio: Pcm) -> Iterator[Pcm]:
     yield on_the_line(audio, np.random.default_rng(3))
 
 
-def phrases(agents: dict[str, Agent], voices: tuple[str, ...]) -> Iterator[tuple[str, str, Pcm]]:
+def phrases(agents: dict[str, Agent]) -> Iterator[tuple[str, str, Pcm]]:
     """(agent, a phrase, somebody who says it): one for each way into each grammar, whatever else is in it."""
     for name, agent in sorted(agents.items()):
         grammar = jsgf.parse(agent.grammar)
@@ -72,19 +70,15 @@ def phrases(agents: dict[str, Agent], voices: tuple[str, ...]) -> Iterator[tuple
         for way in ways.options:
             rng = random.Random(f"{name} {way}")
             phrase = grammar.sample(way, rng)
-            said = speech.speak(phrase, voice=rng.choice(voices), rate=rng.randrange(150, 190, 10))
+            said = speech.speak(phrase, voice=rng.choice(VOICES), rate=rng.randrange(150, 190, 10))
             yield name, phrase, said.audio
 
 
-@pytest.mark.parametrize("voices", [VOICES, OTHERS], ids=["fitted", "others"])
-def test_phrases_of_the_grammars_are_kept(
-    decoder: SphinxDecoder, agents: dict[str, Agent], voices: tuple[str, ...]
-) -> None:
+def test_phrases_of_the_grammars_are_kept(decoder: SphinxDecoder, agents: dict[str, Agent]) -> None:
     heard = [
         (decoder.recognize(name, line)[0], phrase)
-        for number, (name, phrase, audio) in enumerate(phrases(agents, voices))
-        for condition, line in enumerate(conditions(audio))
-        if voices is OTHERS or condition == number % 2
+        for name, phrase, audio in phrases(agents)
+        for line in conditions(audio)
     ]
     kept = [(text, phrase) for text, phrase in heard if text]
     right = np.mean([text == phrase for text, phrase in kept])

@@ -53,6 +53,15 @@ def test_the_transcript_holds_what_was_heard(sample: SampleCall) -> None:
     ]
 
 
+def test_of_calls_that_overlap_every_line_says_whose_it_is(sample: SampleCall) -> None:
+    live = LiveTranscript(Style(width=40), "out")
+    entries = [lines for stored in sample.log if (lines := live.lines(stored))]
+    assert all(first.startswith("  out  ") for first, *_ in entries)
+    assert max(len(line) for lines in entries for line in lines) <= 40
+    unlabelled = " ".join(line.replace("  out  ", "  ", 1) for lines in entries for line in lines)
+    assert unlabelled.split() == " ".join(transcript(sample)).split()
+
+
 def test_clocks_never_run_backwards(sample: SampleCall) -> None:
     clocks = [line[:8].strip() for line in transcript(sample) if line[:8].strip()]
     assert clocks == sorted(clocks, key=lambda clock: (len(clock), clock))

@@ -29,9 +29,9 @@ from voxbus.common.trust.rights import OPERATOR, SETUP
 from voxbus.devkit.children import Child, ChildFailed, OnLine
 from voxbus.devkit.nats_server import NatsServer
 
-#: Backwards, the order in which they are stopped: first no call is placed any more, then none is answered, and what
-#: became of them is told last.
 SERVICES = ("reporter", "stt", "llm", "tts", "gateway", "scheduler")
+#: How they are stopped: first no call is placed or answered any more, and what became of them is told last.
+_STOPPED = (("scheduler", "gateway"), ("stt", "llm", "tts"), ("reporter",))
 
 #: What a service listens on for others, and the variable of the port.
 PORTS = {"gateway": "GATEWAY_PORT", "scheduler": "SCHEDULER_PORT"}
@@ -170,8 +170,9 @@ class Stack:
 
     async def stop(self) -> None:
         """Drains everything, gateways first and NATS last. Nothing is left behind."""
-        for service in reversed(SERVICES):
-            await asyncio.gather(*(self.children[name].stop(STOP_S) for name in self.names(service)))
+        for services in _STOPPED:
+            names = [name for service in services for name in self.names(service)]
+            await asyncio.gather(*(self.children[name].stop(STOP_S) for name in names))
         self.nats.stop()
         shutil.rmtree(self._keys, ignore_errors=True)
         if self._temporary is not None:

@@ -28,6 +28,7 @@ from voxbus.devkit.demo.measure import MeasuredTurn
 from voxbus.devkit.demo.summary import Check, Summary
 
 _INDENT = 18  # clock and speaker
+_LABEL = 5
 _CODES = {"bold": "1", "dim": "2", "caller": "33", "callee": "33", "agent": "36", "good": "32", "bad": "31"}
 
 
@@ -65,11 +66,12 @@ class LiveTranscript:
     """Fed with every event of a call, gives the lines to print for it.
 
     The agent's words appear once they were heard, and as far as they were: a transcript of what was generated would
-    be a transcript of another call.
+    be a transcript of another call. ``label``: begins every line, where the lines of several calls come mixed.
     """
 
-    def __init__(self, style: Style) -> None:
+    def __init__(self, style: Style, label: str = "") -> None:
         self._style = style
+        self._label = f"{label:<{_LABEL}}" if label else ""
         self._state = CallState()
 
     def lines(self, stored: Stored) -> list[str]:
@@ -122,12 +124,14 @@ class LiveTranscript:
         """A line of the transcript, folded under its own text. ``note``: what happened rather than what was said."""
         style = self._style
         clock = f"{int(at_s) // 60}:{at_s % 60:04.1f}"
-        head = f"  {style.paint(f'{clock:>6}', 'dim')}  {style.paint(f'{who:<8}', who or 'dim')}"
+        label = style.paint(self._label, "dim")
+        head = f"  {label}{style.paint(f'{clock:>6}', 'dim')}  {style.paint(f'{who:<8}', who or 'dim')}"
+        indent = _INDENT + len(self._label)
         body = f"{text} [{note}]" if text and note else text or f"[{note}]"
-        folded = textwrap.wrap(body, max(20, style.width - _INDENT)) or [""]
+        folded = textwrap.wrap(body, style.width - indent) or [""]
         tone = ("bad", "bold") if alarm else () if text else ("dim",)
         painted = [style.paint(line, *tone) if tone else line for line in folded]
-        return [head + painted[0], *(" " * _INDENT + line for line in painted[1:])]
+        return [head + painted[0], *(" " * indent + line for line in painted[1:])]
 
     def _heard(self, at_s: float, heard: Heard) -> list[str]:
         turn = self._state.turns.get(heard.turn)

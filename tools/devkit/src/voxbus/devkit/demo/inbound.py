@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -27,7 +28,8 @@ LLM_WORKERS = len(KILLS) + 1
 _CALL_LIMIT_S = 80.0
 
 
-async def call_in(rig: Rig) -> Result:
+async def call_in(rig: Rig, next_call: Callable[[], None]) -> Result:
+    """``next_call`` is called when the first worker was killed: until the second is, one more caller is no trouble."""
     lines = await asyncio.to_thread(rehearse, rig.seed)
     sid = "CA" + secrets.token_hex(16)
     plan = CallPlan(
@@ -41,10 +43,10 @@ async def call_in(rig: Rig) -> Result:
     )
     folder = rig.folder(sid)
     caller = Caller(lambda caller: perform(caller, lines))
-    performance = rig.performance()
+    performance = rig.performance("in")
     async with Carrier() as carrier, httpx.AsyncClient(trust_env=False) as http:
         call = carrier.prepare(plan)
-        deaths = _Deaths(rig, call, performance)
+        deaths = _Deaths(rig, call, performance, next_call)
         performance.notice = Killer(KILLS, lambda: busy_llm(rig.stack, http), deaths.kill).notice
         outcome = await performance.hold(call, call.run(caller), caller, folder / RECORDING)
         deaths.forget()
@@ -66,6 +68,7 @@ class _Deaths:
     rig: Rig
     call: Call
     performance: Performance
+    next_call: Callable[[], None]
     kills: list[Kill] = field(default_factory=list)
     _restarts: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -78,6 +81,7 @@ class _Deaths:
         for line in self.performance.live.say(at_ms / 1000, "", "", note=note, alarm=True):
             self.rig.say(line)
         self._restarts.append(asyncio.create_task(self._restart(name)))
+        self.next_call()
 
     async def _restart(self, name: str) -> None:
         """Whoever runs services for real has a supervisor that does this."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import textwrap
+from collections.abc import Callable
 
 from voxbus.devkit.carrier import Telephone
 from voxbus.devkit.demo.callee import AGENT, GREETING, NUMBER, callee, rehearse
@@ -18,7 +19,7 @@ _PLACED_WITHIN_S = 10.0
 _SETTLED_WITHIN_S = 5.0
 
 
-async def call_out(rig: Rig) -> Result:
+async def call_out(rig: Rig, _next_call: Callable[[], None]) -> Result:
     """Raises NotOrdered when no telephone rings."""
     lines = await asyncio.to_thread(rehearse, rig.seed)
     person = callee(lines)
@@ -33,7 +34,7 @@ async def call_out(rig: Rig) -> Result:
     outgoing = rig.exchange.calls[sid]
     assert outgoing.task is not None
     folder = rig.folder(sid)
-    outcome = await rig.performance().hold(outgoing.call, outgoing.task, person, folder / RECORDING)
+    outcome = await rig.performance("out").hold(outgoing.call, outgoing.task, person, folder / RECORDING)
     came_out = await rig.office.came_out(call_id, _SETTLED_WITHIN_S)
 
     def checks(summary: Summary) -> list[Check]:

@@ -18,7 +18,8 @@ from voxbus.devkit.vendors.server import Vendors
 
 @dataclass(frozen=True)
 class Rig:
-    """``directory``: for the folders of the calls. ``seed``: who calls, and who is called."""
+    """``directory``: for the folders of the calls. ``seed``: who calls, and who is called. ``together``: calls overlap,
+    and each line of a transcript says of which it is."""
 
     stack: Stack
     bus: Bus
@@ -30,6 +31,7 @@ class Rig:
     speakers: Speakers | None
     vendors: Vendors
     crm: Crm
+    together: bool = False
 
     @property
     def public_url(self) -> str:
@@ -41,8 +43,9 @@ class Rig:
         path.mkdir(parents=True)
         return path
 
-    def performance(self) -> Performance:
-        return Performance(self.bus, LiveTranscript(self.style), self.say, self.speakers)
+    def performance(self, direction: str) -> Performance:
+        live = LiveTranscript(self.style, direction if self.together else "")
+        return Performance(self.bus, live, self.say, self.speakers)
 
     def say(self, line: str) -> None:
         print(line, flush=True)

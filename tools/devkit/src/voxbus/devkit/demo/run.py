@@ -1,4 +1,4 @@
-"""The demo, from nothing to the pages: starts everything, holds the calls one after the other, measures, reports."""
+"""The demo, from nothing to the pages: starts everything, holds the calls, measures, reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -58,11 +58,12 @@ class Options:
 
 
 class Act(NamedTuple):
-    """``rehearse`` synthesizes ahead what will be said; ``play`` holds the call."""
+    """``rehearse`` synthesizes ahead what will be said; ``play`` holds the call, and calls its second argument when
+    another one may begin."""
 
     title: str
     rehearse: Callable[[int], object]
-    play: Callable[[Rig], Awaitable[Result]]
+    play: Callable[[Rig, Callable[[], None]], Awaitable[Result]]
 
 
 CALL_IN = Act("A call in: somebody rings the agent", script.rehearse, inbound.call_in)
@@ -81,17 +82,13 @@ async def demo(options: Options) -> int:
     # What was rehearsed once is kept: while a call lasts, the machine has other things to do.
     rehearsals = (asyncio.to_thread(act.rehearse, options.seed) for act in acts)
     rehearsing = asyncio.gather(*rehearsals)
-    results: list[Result] = []
     async with rig(options, style) as ready:
         print(f" ready in {time.monotonic() - began_s:.1f} s")
         learn(ready.vendors.desk.book, await rehearsing)
-        for act in acts:
-            ready.say(f"\n{style.paint(act.title, 'bold')}\n")
-            results.append(await act.play(ready))
-            ready.say("")
-            for line in report(results[-1].summary, style):
-                ready.say(line)
+        results = await _held(acts, ready)
         wrong = ready.vendors.desk.protocol_errors
+    for act, result in zip(acts, results, strict=True):
+        print("\n".join(["", style.paint(act.title, "bold"), "", *report(result.summary, style)]))
     if options.providers.simulated:
         print(f"\n  protocol errors that the simulated vendors counted: {len(wrong)}")
         for what in wrong:
@@ -102,6 +99,31 @@ async def demo(options: Options) -> int:
         for path in result.write():
             print(f"  {path}")
     return PASSED if all(result.summary.passed for result in results) and not wrong else FAILED
+
+
+async def _held(acts: Sequence[Act], rig: Rig) -> list[Result]:
+    """An act begins when the one before it lets it, or is over."""
+    playing: list[asyncio.Task[Result]] = []
+    try:
+        for act in acts:
+            rig.say(f"\n{rig.style.paint(act.title, 'bold')}\n")
+            following = asyncio.Event()
+            task = asyncio.create_task(_play(act, rig, following))
+            playing.append(task)
+            await following.wait()
+            if task.done():
+                task.result()
+        return list(await asyncio.gather(*playing))
+    finally:
+        for task in playing:
+            task.cancel()
+
+
+async def _play(act: Act, rig: Rig, following: asyncio.Event) -> Result:
+    try:
+        return await act.play(rig, following.set if rig.together else lambda: None)
+    finally:
+        following.set()
 
 
 @contextlib.asynccontextmanager
@@ -141,4 +163,5 @@ async def rig(options: Options, style: Style) -> AsyncIterator[Rig]:
             speakers,
             simulated,
             crm,
+            together=options.inbound and options.outbound and not options.listen,
         )

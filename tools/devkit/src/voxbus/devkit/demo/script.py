@@ -26,7 +26,7 @@ _HOURS = ("three", "nine", "ten")
 #: Into the sentence that names the appointment: neither the first, which is hardly begun, nor the last, in which a hum
 #: would be an answer.
 _HUM_AFTER_MS = 5200
-_INTERRUPT_AFTER_MS = 5000
+_INTERRUPT_AFTER_MS = 4000
 #: Where a killed worker may leave a hole in a reply, its end is not yet the end.
 _PATIENCE_MS = 2000
 
