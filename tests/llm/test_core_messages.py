@@ -90,6 +90,11 @@ def test_what_was_not_heard_is_not_history(state: MakeState) -> None:
     assert texts(state(events), 3) == [("user", "tell me wait")]
 
 
+def test_a_noise_is_no_word(state: MakeState) -> None:
+    noise = said(0, "", backchannel=True, end_media_ms=500)
+    assert texts(state([noise, said(2, "hello")]), 2) == [("user", "hello")]
+
+
 def test_a_backchannel_stands_before_the_next_words(state: MakeState) -> None:
     murmur = said(2, "mm-hm", backchannel=True, end_media_ms=2500)
     events = [said(2, "tell me"), sentence(2, 0, "A long story."), murmur, said(3, "go on")]

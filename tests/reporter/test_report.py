@@ -116,6 +116,11 @@ def test_a_guess_that_nobody_confirmed_was_never_said(script: Script) -> None:
     assert report.turns == ()
 
 
+def test_a_noise_is_no_line_of_the_transcript(script: Script) -> None:
+    script.start().says(0, "", backchannel=True).answers(1, "Hello.").at(2).hears(1).ends()
+    assert [line.speaker for line in build(script.log).transcript] == ["agent"]
+
+
 def test_backchannels_are_heard_and_take_no_turn(script: Script) -> None:
     script.start().answers(1, "A long story.").at(1).says(1, "mm-hm", backchannel=True).at(2).hears(1).ends()
     report = build(script.log)

@@ -449,6 +449,23 @@ def test_a_noise_does_not_take_the_place_of_the_greeting() -> None:
     assert [u.text for u in line.utterances] == ["hello"]
 
 
+def test_who_was_told_that_speech_began_is_told_that_it_was_nothing() -> None:
+    line = Line().speech(320).silence(640)
+    (started,) = line.all(ev.SpeechStarted)
+    (nothing,) = line.backchannels
+    assert isinstance(started, ev.SpeechStarted)
+    assert (nothing.turn, nothing.text, nothing.start_media_ms) == (0, "", started.media_ms)
+    line.greeted().speech(320, "hello").silence(640)
+    assert [(u.turn, u.text) for u in line.utterances] == [(2, "hello")]
+
+
+def test_a_noise_into_which_the_agent_begins_to_speak_is_told_to_be_nothing() -> None:
+    line = Line().speech(320)
+    line.agent_says(1, "Hello.").silence(640)
+    assert line.utterances == []
+    assert len(line.all(ev.SpeechStarted)) == len(line.backchannels) == 1
+
+
 def test_a_noise_does_not_take_the_place_of_the_answer_to_a_key() -> None:
     line = Line(dtmf=Dtmf(length=1)).greeted()
     line.take(line.taker.digit("1", line.now_ms))

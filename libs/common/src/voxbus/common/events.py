@@ -119,7 +119,8 @@ class Utterance(Event):
 
     ``start_media_ms``/``end_media_ms``: first and last speech. ``endpoint_ms``: last speech to decision.
     ``recognition_ms``: decision to text. ``dropped_frames``: caller frames the recognizer never saw.
-    A backchannel keeps the turn that was audible; it is no job.
+    A backchannel keeps the turn that was audible, or the latest (0 = there was none yet); it is no job. Without a text
+    it was a noise: whoever was told that somebody began to speak knows by it that it was nothing.
     """
 
     kind: ClassVar[str] = "utterance"

@@ -79,7 +79,8 @@ def conversation(state: CallState, turn: int, steps: Sequence[Step] = ()) -> tup
 
 
 def _history(state: CallState, turn: int) -> Iterator[Message]:
-    murmurs = iter(sorted(state.backchannels, key=lambda utterance: utterance.end_media_ms))
+    spoken = [utterance for utterance in state.backchannels if utterance.text]  # the others were noises
+    murmurs = iter(sorted(spoken, key=lambda utterance: utterance.end_media_ms))
     murmur = next(murmurs, None)
     for number in sorted(state.turns):
         if number > turn:

@@ -99,7 +99,7 @@ def _transcript(state: CallState, clock: _Clock) -> tuple[CallerLine | AgentLine
             lines.append(_caller_line(turn.utterance, clock))
         for _, sentence in sorted(turn.sentences.items()):
             lines.append(_agent_line(turn, sentence, clock))
-    lines += [_caller_line(utterance, clock) for utterance in state.backchannels]
+    lines += [_caller_line(utterance, clock) for utterance in state.backchannels if utterance.text]
     # Sorting is stable: sentences of a turn that nobody timed stay in their order.
     return tuple(sorted(lines, key=lambda line: line.start_ms))
 

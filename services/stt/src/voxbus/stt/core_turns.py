@@ -156,9 +156,10 @@ class TurnTaker:
         if self._meaning.is_farewell(speech, text):
             return [*self.utterances.retract(), self.utterances.backchannel(recognized)]
         audible = self._now_ms - self._audible_until_ms < WINDOW_MS
+        goes_on = self._speech is not None and self._speech.announced and not self._speech.over_agent
         if not text and not speech.meant and self._meaning.is_noise(audible=audible):
-            return out
-        if self._speech is not None and self._speech.announced and not self._speech.over_agent:
+            return [self.utterances.backchannel(recognized)] if speech.announced and not goes_on else []
+        if goes_on:
             # The caller went on while we were still reading the words: one utterance, at the end of the rest.
             return [*out, *self.utterances.keep(recognized)]
         self._silence.broken(speech.end_ms)
