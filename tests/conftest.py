@@ -14,6 +14,7 @@ from hypothesis import settings
 from voxbus.common import events as ev
 from voxbus.common.agents import Agent, Lines, Voice
 from voxbus.common.bus import Bus, BusConfig, ensure
+from voxbus.common.errors import BusError
 from voxbus.common.events import Event, Stored
 
 if TYPE_CHECKING:
@@ -105,6 +106,29 @@ async def bus(nats_url: str) -> AsyncIterator[Bus]:
     bus = await Bus.connect(BusConfig(url=nats_url, name="test"))
     yield bus
     await bus.close()
+
+
+@pytest.fixture
+def ask_with_patience(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Event]]:
+    """``asked = ask_with_patience(bus, error)``: what is appended to the bus, each answered with the error, where there is
+    one. Who asks without a pause is stopped: it would stop the loop, and the test with it.
+    """
+
+    def watch(bus: Bus, error: BusError | None = None) -> list[Event]:
+        append, asked = bus.append, list[Event]()
+
+        async def watched(event: Event, **condition: Any) -> int:
+            asked.append(event)
+            if len(asked) > 100:
+                raise AssertionError("a hundred times without a pause")
+            if error is not None:
+                raise error
+            return await append(event, **condition)
+
+        monkeypatch.setattr(bus, "append", watched)
+        return asked
+
+    return watch
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ call may succeed when it is made again.
      |    +-- ConditionFailed   what had to hold at publish time does not hold (any more)
      |    +-- LogIncomplete     a follower answered that has not seen our message yet
      |    +-- BusUnavailable    no answer in time, no stream, or no connection
+     |    |    +-- BusClosed    our connection was closed, by us or for good: nothing goes over it any more
      |    +-- LoginRefused      the server does not know us
      |    +-- SubjectRefused    the server knows us, and we have no right to what we tried
      +-- ProviderError          an stt, llm or tts provider failed
@@ -76,6 +77,11 @@ class LogIncomplete(BusError):
 class BusUnavailable(BusError):
     code = "bus_unavailable"
     retry = True
+
+
+class BusClosed(BusUnavailable):
+    code = "bus_closed"
+    retry = False
 
 
 class LoginRefused(BusError):

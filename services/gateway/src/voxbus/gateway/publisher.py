@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from voxbus.common.bus import Bus
-from voxbus.common.errors import BusError, BusUnavailable, Conflict
+from voxbus.common.errors import BusClosed, BusError, BusUnavailable, Conflict
 from voxbus.common.events import Event
 from voxbus.common.logs import Log
+
+#: The bus may refuse at once, without a moment in which anything else could run.
+RETRY_S: Final = 0.5
 
 
 class Publisher:
@@ -49,8 +53,11 @@ class Publisher:
                 await self._bus.append(event)
             except Conflict:
                 self._log.debug("event was in the log already", kind=event.kind)
+            except BusClosed as error:
+                self._log.error("event lost", kind=event.kind, error=error)
             except BusUnavailable as error:
                 self._log.warning("event not stored yet", kind=event.kind, error=error)
+                await asyncio.sleep(RETRY_S)
                 continue
             except BusError as error:
                 self._log.error("event refused", kind=event.kind, error=error)

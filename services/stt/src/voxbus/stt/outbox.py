@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from voxbus.common import events as ev
 from voxbus.common.bus import Bus, not_ended, under
-from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict
+from voxbus.common.errors import BusClosed, BusUnavailable, ConditionFailed, Conflict
 from voxbus.common.events import Event
 from voxbus.common.fold import CallState
 from voxbus.common.logs import get_logger
 from voxbus.common.telemetry import counter, histogram_ms
 
 log = get_logger(__name__)
+
+#: The bus may refuse at once, without a moment in which anything else could run.
+RETRY_S: Final = 0.5
 
 TURNS = counter("stt_turns", "Turns of callers that ended, by why.", "ended_by")
 GUESSES = counter("stt_guesses", "Turns that were answered ahead, before it was sure that they were over.")
@@ -42,7 +46,7 @@ class Outbox:
         self._events.put_nowait(event)
 
     async def run(self, holder: int) -> None:
-        """Stores what is put, under ``holder``; returns once somebody else holds the call."""
+        """Stores what is put, under ``holder``; returns once somebody else holds the call. Raises BusClosed."""
         while True:
             event = await self._events.get()
             try:
@@ -73,9 +77,12 @@ class Outbox:
                 # An earlier holder decided the same and died before it knew; its event is in the log, ours is void.
                 log.info("decided already", call_sid=self._sid, kind=event.kind)
                 return False
+            except BusClosed:
+                raise
             except BusUnavailable as error:
                 # The decision stands, and those after it must not overtake it. The call waits with the bus.
                 log.warning("the bus takes no events", call_sid=self._sid, error=error)
+                await asyncio.sleep(RETRY_S)
             else:
                 return True
 

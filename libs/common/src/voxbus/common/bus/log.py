@@ -20,6 +20,7 @@ from voxbus.common.bus.requests import AnswerLost, Requests
 from voxbus.common.bus.wire import EXPECTED, EXPECTED_SUBJECT, WRONG_LAST_SEQUENCE
 from voxbus.common.codec import encode
 from voxbus.common.errors import (
+    BusClosed,
     BusError,
     BusUnavailable,
     ConditionFailed,
@@ -69,7 +70,7 @@ class Log:
         """Stores the event and returns its sequence.
 
         Raises Conflict when its subject is taken (by an event that somebody else wrote), ConditionFailed when
-        ``only_if`` does not hold, BusUnavailable when nothing answered for ``timeout_s``.
+        ``only_if`` does not hold, BusUnavailable when nothing answered for ``timeout_s``, BusClosed when nothing will.
         """
         subject = subjects.event(event.call, event.kind, event.key())
         headers = {"Nats-Msg-Id": uuid.uuid4().hex}
@@ -85,6 +86,8 @@ class Log:
                 pass
             except nats.errors.OutboundBufferLimitError:
                 await asyncio.sleep(_RETRY_S)  # disconnected, and so much waits to be sent already
+            except nats.errors.ConnectionClosedError as error:
+                raise BusClosed(f"{event.kind}: the connection is closed") from error
             except nats.errors.Error as error:
                 raise BusUnavailable(f"{event.kind}: {type(error).__name__}") from error
             else:
