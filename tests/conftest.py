@@ -110,8 +110,9 @@ async def bus(nats_url: str) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 def ask_with_patience(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Event]]:
-    """``asked = ask_with_patience(bus, error)``: what is appended to the bus, each answered with the error, where there is
-    one. Who asks without a pause is stopped: it would stop the loop, and the test with it.
+    """``asked = ask_with_patience(bus, error)``: what is appended to the bus; the error is its answer, if there is one.
+
+    Who asks without a pause is stopped: it would stop the loop, and the test with it.
     """
 
     def watch(bus: Bus, error: BusError | None = None) -> list[Event]:

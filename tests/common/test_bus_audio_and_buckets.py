@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ import uvloop
 from voxbus.common import subjects
 from voxbus.common.bus import Bus, BusConfig
 from voxbus.common.codec import AudioIn, pack, pack_replay, unpack_audio_in, unpack_replay
-from voxbus.common.errors import BusUnavailable
+from voxbus.common.errors import BusClosed, BusUnavailable
 
 if TYPE_CHECKING:
     from voxbus.devkit.nats_server import NatsServer
@@ -86,6 +88,36 @@ async def test_what_was_subscribed_is_known_to_the_server(nats_url: str, bus: Bu
         other.audio.publish(subjects.audio_in(str(n)), b"frame")
         await asyncio.wait_for(came.wait(), 30)
     await other.close()
+
+
+async def test_a_server_that_is_silent_is_an_unavailable_bus(
+    nats_server: NatsServer, bus: Bus, sid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a path swallows packets: nothing says that the connection is gone."""
+    client = bus.audio._client
+    monkeypatch.setattr(client, "flush", partial(client.flush, 0.2))  # type: ignore[arg-type]  # slept as it is
+    nats_server.signal(signal.SIGSTOP)
+    for subscribing in (
+        bus.audio.subscribe(subjects.audio_in(sid), lambda _: None),
+        bus.audio.serve(subjects.audio_replay(sid), lambda _: []),
+        bus.audio.answer(subjects.audio_wanted(sid), lambda _: None),
+    ):
+        with pytest.raises(BusUnavailable):
+            await subscribing
+    nats_server.signal(signal.SIGCONT)
+
+
+async def test_a_closed_bus_says_so_to_whoever_listens_or_asks(nats_url: str, sid: str) -> None:
+    bus = await Bus.connect(BusConfig(url=nats_url))
+    await bus.close()
+    for asking in (
+        bus.audio.subscribe(subjects.audio_in(sid), lambda _: None),
+        bus.audio.request_many(subjects.audio_replay(sid), lambda _: None),
+        bus.open_log(sid, lambda _: None),
+        bus.follow(lambda _: None),
+    ):
+        with pytest.raises(BusClosed):
+            await asking
 
 
 async def test_a_bucket(bus: Bus) -> None:

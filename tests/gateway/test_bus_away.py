@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from nats.errors import FlushTimeoutError
 
 from voxbus.common import events as ev
 from voxbus.common.bus import Bus, BusConfig, ensure
@@ -92,3 +93,33 @@ async def test_what_happens_while_the_bus_is_away_is_in_the_log_afterwards(
     await lonely.log(call.sid, ev.Ended)
     kinds = [stored.event.kind for stored in await lonely.bus.read_log(call.sid)]
     assert kinds[-3:] == ["heard", "dtmf", "ended"]
+
+
+@pytest.mark.parametrize("error", [FlushTimeoutError(), ZeroDivisionError()], ids=repr)
+async def test_a_stream_that_cannot_begin_is_closed_and_not_kept(
+    lonely: Running, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The audio connection fell silent, or something is wrong that nobody thought of."""
+    board = lonely.gateway._board
+    assert board is not None
+
+    async def fail() -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(lonely.bus.audio._client, "flush", fail)
+        call = lonely.call()
+        await call.begin()
+        code, _ = await call.closed()
+    assert code == 1011
+    await until(lambda: not board.streams)
+    await call.close()
+    again = lonely.call(call.sid)  # as the carrier does
+    await again.begin()
+    await lonely.log(call.sid, ev.Started)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)

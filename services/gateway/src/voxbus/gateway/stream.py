@@ -85,7 +85,7 @@ class Stream:
         self._timer.cancel()
         if self._call is not None:
             self._call.on_lost(code)
-        elif self._task is None:
+        elif self._task is None or self._task.done():
             self._end()
 
     def hand_over(self, by_ms: float) -> None:
@@ -120,6 +120,9 @@ class Stream:
             self._refuse(error.code, 1008, str(error))
         except BusUnavailable as error:
             self._refuse(error.code, 1011, "the bus does not answer")
+        except Exception as error:  # noqa: BLE001 - whatever it is: the carrier comes back, and this stream may not stay
+            self._log.exception("a call could not begin", error)
+            self._refuse("internal", 1011, "an error of ours")
         else:
             self._entry.visit.prove()
             self._admitted, self._call = admitted, admitted.call
@@ -127,8 +130,9 @@ class Stream:
             metrics.SETUP.observe(board.ticker.now_ms() - began_ms)
             self._go(admitted.call)
             await self._load_clips(admitted.call)
-            return
-        self._end()
+        finally:
+            if self._call is None:
+                self._end()
 
     def _go(self, call: Call) -> None:
         self._board.ticker.add(call)
@@ -209,12 +213,14 @@ class Stream:
         metrics.CALLS.dec()
         metrics.CLOSED.labels(why).inc()
         self._log.info("stream ended", why=why)
-        await self._admitted.publisher.flush(FLUSH_S)
-        self._outlet.close(*close_frame(why))
-        await self._admitted.call.recorder.close()
-        await self._admitted.publisher.flush(FLUSH_S)
-        await self._admitted.close()
-        self._end()
+        try:
+            await self._admitted.publisher.flush(FLUSH_S)
+            self._outlet.close(*close_frame(why))
+            await self._admitted.call.recorder.close()
+            await self._admitted.publisher.flush(FLUSH_S)
+            await self._admitted.close()
+        finally:
+            self._end()
 
     def _end(self) -> None:
         self._entry.visit.leave()

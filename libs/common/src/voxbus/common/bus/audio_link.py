@@ -13,7 +13,7 @@ from nats import errors
 from nats.aio.msg import Msg
 
 from voxbus.common.bus.requests import answer
-from voxbus.common.bus.subscription import Subscription, known
+from voxbus.common.bus.subscription import Subscription, known, reaching
 from voxbus.common.errors import BusUnavailable
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ MAX_UNREAD_MESSAGES = 1_000
 
 
 class AudioLink:
+    """Whatever listens or asks raises BusUnavailable when the server is not there."""
+
     def __init__(self, client: Client) -> None:
         self._client = client
         self.dropped = 0
@@ -56,9 +58,10 @@ class AudioLink:
         async def deliver(message: Msg) -> None:
             on_message(message.data)
 
-        subscription = await self._client.subscribe(
-            subject, cb=deliver, pending_msgs_limit=MAX_UNREAD_MESSAGES
-        )
+        with reaching("subscribing"):
+            subscription = await self._client.subscribe(
+                subject, cb=deliver, pending_msgs_limit=MAX_UNREAD_MESSAGES
+            )
         return await known(self._client, subscription)
 
     async def serve(self, subject: str, handler: Callable[[bytes], Iterable[bytes]]) -> Subscription:
@@ -70,7 +73,9 @@ class AudioLink:
                     await self._client.publish(message.reply, data)
                 await self._client.publish(message.reply, b"")
 
-        return await known(self._client, await self._client.subscribe(subject, cb=answer))
+        with reaching("subscribing"):
+            subscription = await self._client.subscribe(subject, cb=answer)
+        return await known(self._client, subscription)
 
     async def answer(self, subject: str, handler: Callable[[bytes], bytes | None]) -> Subscription:
         """Answers each request on ``subject`` with ``handler(request)``; None = no answer."""
@@ -114,9 +119,11 @@ class AudioLink:
                 count += 1
                 on_message(message.data)
 
-        subscription = await self._client.subscribe(inbox, cb=receive, pending_msgs_limit=0)
+        with reaching("asking"):
+            subscription = await self._client.subscribe(inbox, cb=receive, pending_msgs_limit=0)
         try:
-            await self._client.publish(subject, request, reply=inbox)
+            with reaching("asking"):
+                await self._client.publish(subject, request, reply=inbox)
             while True:
                 before = seen
                 try:

@@ -15,7 +15,7 @@ import nats.js.errors as js_errors
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects
-from voxbus.common.bus.subscription import Subscription, known
+from voxbus.common.bus.subscription import Subscription, known, reaching
 from voxbus.common.bus.wire import EXPECTED, WRONG_LAST_SEQUENCE
 from voxbus.common.errors import BusUnavailable
 
@@ -132,7 +132,8 @@ class Watch:
 
     async def start(self) -> None:
         filter_ = subjects.changes_of(self._bucket.name)
-        subscription = await self._client.subscribe(filter_, cb=self._receive)
+        with reaching("subscribing"):
+            subscription = await self._client.subscribe(filter_, cb=self._receive)
         self._subscription = await known(self._client, subscription)
         try:
             await self._read()

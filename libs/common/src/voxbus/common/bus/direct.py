@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from voxbus.common import subjects
 from voxbus.common.bus.requests import AnswerLost, Requests
-from voxbus.common.errors import BusError, BusUnavailable
+from voxbus.common.errors import BusClosed, BusError, BusUnavailable
 
 _TIMEOUT_S: Final = 2.0
 
@@ -33,6 +33,8 @@ async def direct_get(requests: Requests, stream: str, query: Mapping[str, object
                 return await _batch(answers, stream)
         except AnswerLost:
             continue
+        except nats.errors.ConnectionClosedError as error:
+            raise BusClosed(f"reading {stream}: the connection is closed") from error
         except (nats.errors.Error, TimeoutError) as error:
             raise BusUnavailable(f"reading {stream}: {type(error).__name__}") from error
 

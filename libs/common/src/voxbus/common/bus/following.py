@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nats.aio.msg import Msg
 
 from voxbus.common import subjects
-from voxbus.common.bus.subscription import Subscription, known
+from voxbus.common.bus.subscription import Subscription, known, reaching
 from voxbus.common.codec import decode
 from voxbus.common.errors import BusUnavailable, CodecError
 from voxbus.common.events import Stored
@@ -41,7 +41,8 @@ class Follower:
 
     async def start(self, filters: list[str]) -> None:
         for one in filters:
-            subscription = await self._client.subscribe(one, cb=self._receive)
+            with reaching("subscribing"):
+                subscription = await self._client.subscribe(one, cb=self._receive)
             self._subscriptions.append(await known(self._client, subscription))
 
     async def _receive(self, message: Msg) -> None:
@@ -83,7 +84,8 @@ class OpenLog:
     async def start(self) -> None:
         # Subscribed first and read second: an event is in one of the two, or in both and then dropped once. Both go
         # over one connection, so the server knows of the first when it has the second: no need to wait for that.
-        subscription = await self._client.subscribe(subjects.log_of(self._sid), cb=self._receive)
+        with reaching("subscribing"):
+            subscription = await self._client.subscribe(subjects.log_of(self._sid), cb=self._receive)
         self._subscription = Subscription(subscription)
         try:
             self.snapshot = await self._log.read(self._sid)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
 
-from voxbus.common.bus.subscription import Subscription, known
+from voxbus.common.bus.subscription import Subscription, known, reaching
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -102,4 +102,6 @@ async def answer(client: Client, subject: str, handler: Handler) -> Subscription
         if said is not None:
             await client.publish(message.reply, said)
 
-    return await known(client, await client.subscribe(subject, cb=respond))
+    with reaching("subscribing"):
+        subscription = await client.subscribe(subject, cb=respond)
+    return await known(client, subscription)
