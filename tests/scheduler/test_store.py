@@ -311,6 +311,7 @@ async def test_the_carriers_records_settle_what_is_silent(store: Store) -> None:
     assert await store.tracks.silent(NOW_S - 1) == []
     (silent,) = await store.tracks.silent(NOW_S + 200)
     assert silent.id == "a"
+    await store.tracks.checked("a", NOW_S + 200)
     assert not await store.tracks.tell_by_carrier("a", "placed", NOW_S + 200)
     assert await store.tracks.silent(NOW_S + 200) == []
     assert await store.tracks.tell_by_carrier("a", "busy", NOW_S + 400)

@@ -42,7 +42,8 @@ SOURCES: Final[dict[State, frozenset[State]]] = {
     "claimed": frozenset({"queued"}),
     "dialling": frozenset({"claimed"}),
     "unconfirmed": frozenset({"dialling"}),
-    "unknown": frozenset({"unconfirmed"}),
+    # A call on its way is lost when it must be over and neither a log nor the carrier knows of it.
+    "unknown": LIVE | {"unconfirmed"},
     "placed": MAYBE,
     "ringing": MAYBE | {"placed"},
     "in_progress": MAYBE | {"placed", "ringing"},

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from voxbus.common import logs, telemetry
 from voxbus.common.bus import Bus, Job
-from voxbus.common.errors import BusUnavailable, LogIncomplete, VoxbusError
+from voxbus.common.errors import CodecError, LogIncomplete, VoxbusError
 from voxbus.common.events import DoNotCallRequested, Started, Stored
 from voxbus.common.fold import CallState, fold
 from voxbus.scheduler import core_carrier
@@ -127,29 +128,42 @@ class Settler:
         """Its events may have come before anybody knew whose they were."""
         try:
             await self.settle(call_sid)
-        except BusUnavailable as error:
+        except VoxbusError as error:
             log.warning(
                 "the log of a new call cannot be read; the sweeper will", call_sid=call_sid, error=error
             )
 
     async def sweep(self) -> None:
-        """For ever: finds what was left by the dead and what nobody told."""
+        """For ever: finds what was left by the dead and what nobody told. No duty waits for another."""
+        async with asyncio.TaskGroup() as duties:
+            for duty in (self._recover, self._confirm, self._listen, self._end, self._forget):
+                duties.create_task(self._often(duty))
+
+    async def _often(self, duty: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self._recover()
-                for call in await self._tracks.unconfirmed():
-                    await self._find_out(call)
-                for call in await self._tracks.silent(time.time() - SILENT_S):
-                    await self._ask_about(call)
-                for call in await self._tracks.to_hang_up():
-                    await self.hang_up(call)
-                await self._forget()
-            except (VoxbusError, CarrierUnavailable) as error:
-                log.warning("sweeping goes on later", error=error)
+                await duty()
             except (SQLAlchemyError, OSError) as error:
                 # Its text repeats the statement with its values.
                 log.error("the database does not answer", kind=type(error).__name__)
             await asyncio.sleep(SWEEP_S)
+
+    async def _confirm(self) -> None:
+        await self._each(self._find_out, await self._tracks.unconfirmed())
+
+    async def _listen(self) -> None:
+        await self._each(self._ask_about, await self._tracks.silent(time.time() - SILENT_S))
+
+    async def _end(self) -> None:
+        await self._each(self.hang_up, await self._tracks.to_hang_up())
+
+    async def _each(self, look: Callable[[Call], Awaitable[None]], calls: list[Call]) -> None:
+        """One that cannot be looked after now stands in nobody's way."""
+        for call in calls:
+            try:
+                await look(call)
+            except (VoxbusError, CarrierUnavailable) as error:
+                log.warning("sweeping goes on later", session=call.id, error=error)
 
     async def _forget(self) -> None:
         """Once an hour, what has been kept for long enough."""
@@ -200,15 +214,36 @@ class Settler:
     async def _ask_about(self, call: Call) -> None:
         """A live call that is silent: its events may have passed while nobody listened, or never been sent."""
         assert call.call_sid is not None
-        if await self.settle(call.call_sid):
+        # Before anything can fail: else it would be the first one to be asked about the next time, and every time.
+        await self._tracks.checked(call.id, time.time())
+        try:
+            told = await self.settle(call.call_sid)
+        except CodecError as error:
+            log.error("a log cannot be read; the carrier is asked", call_sid=call.call_sid, error=error)
+            told = False
+        if told:
             current = await self._tracks.find(call.call_sid)
             if current is not None and current.state in OUTCOMES:
                 return
-        listed = await self._carrier.call(call.call_sid) if self._carrier is not None else None
-        new = from_carrier(listed.status) if listed is not None else "placed"
-        if await self._tracks.tell_by_carrier(call.id, new, time.time()):
+        if self._carrier is None:
+            return
+        listed = await self._carrier.call(call.call_sid)
+        now_s = time.time()
+        if listed is None:
+            await self._not_known(call, now_s)
+            return
+        new = from_carrier(listed.status)
+        if await self._tracks.tell_by_carrier(call.id, new, now_s):
             log.info("settled by the carrier's records", call_sid=call.call_sid, state=new)
             _count(new)
+
+    async def _not_known(self, call: Call, now_s: float) -> None:
+        """Its records may be late, but no later than the longest call is."""
+        longest_s = self._settings.ring_timeout_s + self._settings.call_limit_s
+        if call.dialled_at_s < now_s - longest_s - SILENT_S and await self._tracks.lost(
+            call.id, now_s, "the carrier knows no such call, which is longer ago than a call can last"
+        ):
+            log.error("the carrier knows no such call", session=call.id, call_sid=call.call_sid)
 
 
 def _session(state: CallState) -> str:

@@ -75,14 +75,17 @@ class Tracks:
             await session.flush()
             return await enter(session, call_id, new, now_s, Call.state != new, detail=detail)
 
+    async def checked(self, call_id: str, now_s: float) -> None:
+        """Somebody looks for news of it."""
+        async with self._session.begin() as session:
+            await session.execute(update(Call).where(Call.id == call_id).values(checked_at_s=now_s))
+
     async def tell_by_carrier(self, call_id: str, new: State, now_s: float) -> bool:
         """What the carrier's records say about a call whose log is silent."""
         async with self._session.begin() as session:
             call = await session.scalar(select(Call).where(Call.id == call_id).with_for_update())
             if call is None:
                 return False
-            call.checked_at_s = now_s
-            await session.flush()
             # A conversation is over when the log says so, or the carrier.
             return may(state_of(call.state), new) and await enter(
                 session, call_id, new, now_s, detail="the carrier's records say so"
@@ -123,6 +126,11 @@ class Tracks:
     async def unknown(self, call_id: str, now_s: float, why: str) -> bool:
         async with self._session.begin() as session:
             return await enter(session, call_id, "unknown", now_s, Call.call_sid.is_(None), detail=why)
+
+    async def lost(self, call_id: str, now_s: float, why: str) -> bool:
+        """A call on its way of which nobody knows anything any more."""
+        async with self._session.begin() as session:
+            return await enter(session, call_id, "unknown", now_s, detail=why, sources=LIVE)
 
     async def silent(self, before_s: float, limit: int = 20) -> list[Call]:
         """Live calls that nothing was heard of since ``before_s``, and that nobody has looked for since."""
