@@ -196,6 +196,16 @@ def test_a_provider_ends_the_turn_at_its_confidence_or_the_silence_does() -> Non
     assert [u.ended_by for u in line.silence(64).utterances] == ["silence"]
 
 
+@pytest.mark.parametrize("provider_ends_turns", [False, True])
+@pytest.mark.parametrize("rules", [{"silence_duration_ms": 3000}, {"min_speech_ms": 5000}])
+def test_the_longest_silence_ends_the_turn_whatever_the_other_rules_say(
+    rules: dict[str, int], provider_ends_turns: bool
+) -> None:
+    line = Line(provider_ends_turns=provider_ends_turns, **rules).speech(640, "one").silence(1472)
+    assert line.utterances == []
+    assert [(u.text, u.ended_by) for u in line.silence(64).utterances] == [("one", "silence")]
+
+
 def test_no_input_after_both_were_silent() -> None:
     line = Line().agent_says(1, "Hello.").silence(640).agent_heard(1, 1).silence(6900)
     assert line.utterances == []

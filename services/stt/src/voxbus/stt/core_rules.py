@@ -30,9 +30,11 @@ class Rules:
     #: The recognizer says itself when a turn is over; silence alone ends it only after post_utterance_silence_ms.
     provider_ends_turns: bool = False
 
-    @property
-    def ending_silence_ms(self) -> int:
-        return self.post_utterance_silence_ms if self.provider_ends_turns else self.silence_duration_ms
+    def ended_by_silence(self, silence_ms: int, lasted_ms: int) -> bool:
+        """Whether a turn is over that began ``lasted_ms`` ago. The longest silence waits for nothing else."""
+        if self.provider_ends_turns or lasted_ms < self.min_speech_ms:
+            return silence_ms >= self.post_utterance_silence_ms
+        return silence_ms >= min(self.silence_duration_ms, self.post_utterance_silence_ms)
 
     @property
     def ends(self) -> TurnEnds:

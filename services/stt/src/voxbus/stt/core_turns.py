@@ -212,10 +212,7 @@ class TurnTaker:
         if not speech.looked and speech.silence_ms(window.end_ms) >= LOOK_AFTER_MS:
             speech.looked = True
             out.append(Look())
-        if (
-            speech.silence_ms(window.end_ms) >= rules.ending_silence_ms
-            and window.end_ms - speech.start_ms >= rules.min_speech_ms
-        ):
+        if rules.ended_by_silence(speech.silence_ms(window.end_ms), window.end_ms - speech.start_ms):
             return out + self._finish(speech, "silence")
         if window.end_ms - speech.start_ms >= rules.max_turn_ms:
             self._pausing = 0

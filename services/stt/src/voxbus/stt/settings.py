@@ -42,7 +42,10 @@ class SttSettings(Deepgram, OpenAi, Together, Groq, Cloudflare, ServiceSettings)
         description="Silence begins below this probability. What is between the two changes nothing.",
     )
     silence_duration_ms: int = Field(
-        default=500, ge=100, le=5000, description="So much silence ends the caller's turn."
+        default=500,
+        ge=100,
+        le=5000,
+        description="So much silence ends the caller's turn, unless a provider ends it.",
     )
     min_speech_ms: int = Field(
         default=500,
@@ -77,7 +80,8 @@ class SttSettings(Deepgram, OpenAi, Together, Groq, Cloudflare, ServiceSettings)
         default=1500,
         ge=100,
         le=10000,
-        description="So much silence ends the turn whatever the provider thinks.",
+        description="So much silence ends the turn whatever the provider, `SILENCE_DURATION_MS` and "
+        "`MIN_SPEECH_MS` say.",
     )
     max_turn_ms: int = Field(
         default=30000,
