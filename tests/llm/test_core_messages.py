@@ -21,7 +21,7 @@ from voxbus.common.events import (
 from voxbus.common.fold import CallState, fold
 from voxbus.llm.core_chat import Message
 from voxbus.llm.core_dialogue import Said
-from voxbus.llm.core_messages import GO_ON, HISTORY, conversation, messages, repeats, silences
+from voxbus.llm.core_messages import GO_ON, conversation, messages, repeats, silences
 
 CALL = "CA" + "0" * 32
 MakeState = Callable[[Sequence[Event]], CallState]
@@ -124,7 +124,7 @@ def test_the_history_is_bounded(state: MakeState) -> None:
         for event in (said(turn, f"question {turn}"), sentence(turn, 0, f"Answer {turn}."))
     ]
     made = messages(state([*events, said(102, "last")]), 102)
-    assert len(made) == HISTORY + 1
+    assert len(made) == 1 + 40
     assert made[0].role == "system"
     assert made[-1] == Message("user", "last")
     assert len(conversation(state([*events, said(102, "last")]), 102)) == 101

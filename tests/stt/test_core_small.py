@@ -6,14 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxbus.common.agents import Agent, Dtmf, Lines, TurnRules
+from voxbus.common.agents import Dtmf
 from voxbus.common.codec import AudioIn
 from voxbus.stt.core_digits import Digits
 from voxbus.stt.core_frames import WINDOW_BYTES, FrameLine, late_ms
 from voxbus.stt.core_poison import is_poison
-from voxbus.stt.core_rules import rules_for
 from voxbus.stt.core_words import is_backchannel, is_echo, join
-from voxbus.stt.settings import SttSettings
 
 NOISES = ("mm-hm", "uh-huh", "i see", "okay")
 
@@ -172,21 +170,6 @@ def test_who_is_too_slow_gives_up_the_oldest(
     backlog_ms: int, waiting_ms: int, burst_ms: int, dropped_ms: int
 ) -> None:
     assert late_ms(backlog_ms, waiting_ms, burst_ms) == dropped_ms
-
-
-def test_an_agent_overrides_the_worker() -> None:
-    settings = SttSettings(silence_duration_ms=600, max_turn_ms=20000)
-    agent = Agent(
-        name="a",
-        prompt="",
-        lines=Lines(greeting="Hi."),
-        turn=TurnRules(silence_duration_ms=800, speech_start_prob=0.7),
-        max_call_s=60,
-    )
-    rules = rules_for(settings.model_dump(), agent)
-    assert (rules.silence_duration_ms, rules.speech_start_prob) == (800, 0.7)
-    assert (rules.max_turn_ms, rules.max_call_s) == (20000, 60)
-    assert rules.backchannels == agent.backchannels
 
 
 @pytest.mark.parametrize(

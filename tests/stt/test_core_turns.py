@@ -174,13 +174,16 @@ def test_the_agent_that_begins_to_speak_into_speech_is_held() -> None:
     assert [s.over_agent for s in line.all(ev.SpeechStarted)] == [False, True]  # type: ignore[attr-defined]
 
 
-def test_a_turn_without_end_is_cut_and_the_rest_is_not_heard_until_a_pause() -> None:
-    line = Line(max_turn_ms=3200).speech(3200, "blah blah")
+@pytest.mark.parametrize("end_prob", [0.2, 0.35, 0.5])
+def test_a_turn_without_end_is_cut_and_the_rest_is_not_heard_until_a_pause(end_prob: float) -> None:
+    line = Line(max_turn_ms=3200, speech_end_prob=end_prob).speech(3200, "blah blah")
     assert [u.ended_by for u in line.utterances] == ["max_duration"]
     line.agent_says(2, "Let me stop you.").speech(3200)
     assert line.all(ev.BargeIn) == []
     assert line.all(ev.UtteranceWithdrawn) == []
-    line.silence(128).speech(320)
+    line.hear(end_prob, ms=640).speech(320)
+    assert [o for o in line.all(ev.SpeechStarted) if o.over_agent] == []  # type: ignore[attr-defined]
+    line.hear(end_prob - 0.01, ms=128).speech(320)
     assert line.all(ev.SpeechStarted)[-1].over_agent  # type: ignore[attr-defined]
 
 
@@ -194,16 +197,6 @@ def test_a_provider_ends_the_turn_at_its_confidence_or_the_silence_does() -> Non
     line = Line(provider_ends_turns=True).speech(640, "one").silence(1472)
     assert line.utterances == []
     assert [u.ended_by for u in line.silence(64).utterances] == ["silence"]
-
-
-@pytest.mark.parametrize("provider_ends_turns", [False, True])
-@pytest.mark.parametrize("rules", [{"silence_duration_ms": 3000}, {"min_speech_ms": 5000}])
-def test_the_longest_silence_ends_the_turn_whatever_the_other_rules_say(
-    rules: dict[str, int], provider_ends_turns: bool
-) -> None:
-    line = Line(provider_ends_turns=provider_ends_turns, **rules).speech(640, "one").silence(1472)
-    assert line.utterances == []
-    assert [(u.text, u.ended_by) for u in line.silence(64).utterances] == [("one", "silence")]
 
 
 def test_no_input_after_both_were_silent() -> None:

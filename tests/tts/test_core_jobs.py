@@ -20,7 +20,7 @@ from voxbus.common.events import (
     UtteranceWithdrawn,
 )
 from voxbus.common.fold import CallState, fold
-from voxbus.tts.core_jobs import MAX_AGE_S, Skip, Speak, needs_log, plan_resumed, plan_sentence
+from voxbus.tts.core_jobs import Skip, Speak, needs_log, plan_resumed, plan_sentence
 
 CALL = "CA" + "0" * 32
 AGENT = Agent(
@@ -124,8 +124,9 @@ def test_a_sentence_that_the_log_says_is_void_is_not_said() -> None:
 
 
 def test_old_jobs_are_not_said() -> None:
-    assert plan_sentence(SENTENCE, state(*WANTED), MAX_AGE_S + 0.1) == Skip("old")
-    assert plan_resumed(resumed(), state(*WANTED, resumed()), MAX_AGE_S + 0.1) == Skip("old")
+    assert plan_sentence(SENTENCE, state(*WANTED), 14.9) == Speak((SENTENCE,))
+    assert plan_sentence(SENTENCE, state(*WANTED), 15.1) == Skip("old")
+    assert plan_resumed(resumed(), state(*WANTED, resumed()), 15.1) == Skip("old")
 
 
 def test_after_a_resumption_the_rest_of_the_turn_is_said_in_order() -> None:
