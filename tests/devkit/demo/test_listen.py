@@ -12,9 +12,15 @@ import pytest
 from voxbus.devkit.demo.listen import NoSoundDevice, Speakers
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(NoSoundDevice, match="pip install sounddevice"):
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finder:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "sounddevice":
+                raise OSError("PortAudio library not found")
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    with pytest.raises(NoSoundDevice, match="apt install libportaudio2"):
         Speakers()
 
 

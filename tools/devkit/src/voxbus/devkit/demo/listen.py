@@ -58,11 +58,7 @@ class Speakers:
 def _sounddevice() -> Any:
     try:
         import sounddevice
-    except ImportError:
-        raise NoSoundDevice(
-            "--listen needs the Python package sounddevice: uv pip install sounddevice"
-        ) from None
-    except OSError as error:  # the package is there, the C library is not
+    except OSError as error:  # wheels for Linux come without the C library
         raise NoSoundDevice(
             f"--listen needs the library PortAudio: apt install libportaudio2, or the like ({error})"
         ) from None
