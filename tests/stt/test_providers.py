@@ -14,7 +14,8 @@ from voxbus.common.settings import load
 from voxbus.stt.core_stream import Heard, Line
 from voxbus.stt.core_words import may_become
 from voxbus.stt.providers import make_all
-from voxbus.stt.providers.chain import Chain
+from voxbus.stt.providers.chain import Chain, ChainHearing
+from voxbus.stt.providers.transcribe import Request
 from voxbus.stt.recognizer import Listener, Transcript, TurnEnds
 from voxbus.stt.settings import SttSettings
 
@@ -103,6 +104,85 @@ async def test_the_last_one_goes_on_trying() -> None:
     recognition = hearing.open()
     assert (await recognition.finish(looked=False)).text == "two"
     await hearing.close()
+
+
+class Asked(Fake):
+    """Is asked by requests, which it answers when ``answered`` is set: with its name, or not at all."""
+
+    def __init__(self, name: str, *, fails: bool = False) -> None:
+        super().__init__(name)
+        self.fails = fails
+        self.answered = asyncio.Event()
+
+    def open(self) -> Request:  # type: ignore[override]
+        return Request(self._transcribe, self.listener)
+
+    async def _transcribe(self, audio: bytes) -> str:
+        await self.answered.wait()
+        if self.fails:
+            raise ProviderError("timeout")
+        return f"{self.name} {len(audio)}"
+
+
+def chained(*recognizers: Fake) -> ChainHearing:
+    chain = Chain({recognizer.name: recognizer for recognizer in recognizers}, Breakers())
+    return chain.attend(AGENT, TurnEnds(0.7), listener())
+
+
+async def test_words_that_are_waited_for_while_the_caller_goes_on_are_not_lost() -> None:
+    one, two = Asked("one", fails=True), Asked("two")
+    two.answered.set()
+    hearing = chained(one, two)
+    first = hearing.open()
+    first.feed(bytes(8000))
+    finishing = asyncio.create_task(first.finish(looked=False))
+    await asyncio.sleep(0)
+    second = hearing.open()
+    second.feed(bytes(1600))
+    one.answered.set()
+    assert (await finishing).text == "two 8000"
+    assert (await second.finish(looked=False)).text == "two 1600"
+    await hearing.close()
+
+
+async def test_words_that_are_waited_for_come_from_the_next_when_the_first_is_left() -> None:
+    one, two = Asked("one"), Asked("two")
+    two.answered.set()
+    hearing = chained(one, two)
+    recognition = hearing.open()
+    recognition.feed(bytes(8000))
+    finishing = asyncio.create_task(recognition.finish(looked=False))
+    await asyncio.sleep(0.01)
+    one.fail()
+    assert (await finishing).text == "two 8000"
+    await hearing.close()
+
+
+async def test_a_late_failure_of_one_that_was_left_moves_nobody() -> None:
+    one, two, three = Fake("one"), Fake("two"), Fake("three")
+    hearing = chained(one, two, three)
+    one.fail()
+    one.fail()
+    assert (await hearing.open().finish(looked=False)).text == "two"
+    await hearing.close()
+
+
+async def test_one_that_is_left_in_disorder_is_only_complained_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Rude(Fake):
+        async def close(self) -> None:
+            raise RuntimeError("its own bug")
+
+    unhandled: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    one, two = Rude("one"), Fake("two")
+    hearing = chained(one, two)
+    one.fail()
+    assert (await hearing.open().finish(looked=False)).text == "two"
+    await hearing.close()
+    assert unhandled == []
+    assert "a recognizer was not closed" in caplog.text
 
 
 def test_one_that_can_serve_the_agent_is_enough() -> None:

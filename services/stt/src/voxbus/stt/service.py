@@ -162,9 +162,11 @@ class SttService:
 
     async def _let_go(self, call: Call) -> None:
         self._calls.pop(call, None)
-        await call.close()
-        self._vad.close(call.row)
-        CALLS.dec()
+        try:
+            await call.close()
+        finally:
+            self._vad.close(call.row)
+            CALLS.dec()
 
     def _prepare(self, state: CallState) -> Call:
         assert state.started is not None

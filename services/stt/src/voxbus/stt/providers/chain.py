@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +12,6 @@ from voxbus.common.agents import Agent
 from voxbus.common.errors import AgentError, ProviderError
 from voxbus.common.logs import get_logger
 from voxbus.common.providers.breaker import Breakers
-from voxbus.common.run import background
 from voxbus.common.telemetry import counter
 from voxbus.stt.recognizer import Hearing, Listener, Recognition, Recognizer, Transcript, TurnEnds
 
@@ -73,7 +73,8 @@ class ChainHearing:
         self._ends = ends
         self._listener = listener
         self._left = list(breakers.order(tuple(recognizers), time.monotonic()))
-        self._recognition: ChainRecognition | None = None
+        self._open: dict[ChainRecognition, None] = {}  # not over yet, the oldest first
+        self._leaving: set[asyncio.Task[None]] = set()
         self._hearing = self._attend(self._left.pop(0))
 
     def _attend(self, name: str) -> Hearing:
@@ -86,7 +87,8 @@ class ChainHearing:
 
         def partial(text: str) -> None:
             self._breakers.succeeded(name)
-            self._listener.on_partial(text)
+            if name == self._name:
+                self._listener.on_partial(text)
 
         self._name = name
         recognizer = self._recognizers[name]
@@ -96,44 +98,60 @@ class ChainHearing:
         return recognizer.attend(self._agent, self._ends, listener)
 
     def _failed(self, name: str, failure: ProviderError) -> None:
+        if name != self._name:
+            return  # it was left already: that one of its requests ends late says nothing of who hears the call now
         self._breakers.failed(name, failure, time.monotonic())
         if not self._left:
             return  # it goes on trying
         log.warning("another recognizer hears the call", failed=name, cause=failure.cause, next=self._left[0])
         _SWITCHES.labels(failure.cause).inc()
         # From the task of the one that failed: it is closed by another.
-        background(self._hearing.close(), name="leave a recognizer")
+        leaving = asyncio.create_task(_leave(name, self._hearing), name="leave a recognizer")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
         self._hearing = self._attend(self._left.pop(0))
-        if self._recognition is not None:
-            self._recognition.move_to(self._hearing.open())
+        for recognition in tuple(self._open):
+            recognition.move_to(self._hearing.open())
 
     async def ready(self) -> None:
         await self._hearing.ready()
 
     def open(self) -> ChainRecognition:
-        self._recognition = ChainRecognition(self._hearing.open())
-        return self._recognition
+        recognition = ChainRecognition(self._hearing.open(), on_over=self._over)
+        self._open[recognition] = None
+        return recognition
+
+    def _over(self, recognition: ChainRecognition) -> None:
+        self._open.pop(recognition, None)
 
     async def close(self) -> None:
         self._left.clear()
-        await self._hearing.close()
+        await asyncio.gather(self._hearing.close(), *self._leaving)
+
+
+async def _leave(name: str, hearing: Hearing) -> None:
+    try:
+        await hearing.close()
+    except Exception as error:
+        # Broad: whatever comes of a goodbye, another one hears the call by now.
+        log.exception("a recognizer was not closed", error, left=name)
 
 
 class ChainRecognition:
-    """The last one keeps what it was fed, for whoever may have to hear it again."""
+    """Keeps what it was fed, for whoever may have to hear it again. ``on_over(self)``: nobody has to any more."""
 
-    def __init__(self, recognition: Recognition) -> None:
+    def __init__(self, recognition: Recognition, on_over: Callable[[ChainRecognition], None]) -> None:
         self._recognition = recognition
+        self._on_over = on_over
         self._audio = bytearray()
-        self._over = False
+        self._moved: asyncio.Future[None] | None = None  # done when another one is to finish it
 
     def move_to(self, recognition: Recognition) -> None:
-        if self._over:
-            recognition.cancel()
-            return
         self._recognition.cancel()
         self._recognition = recognition
         recognition.feed(bytes(self._audio))
+        if self._moved is not None and not self._moved.done():
+            self._moved.set_result(None)
 
     def feed(self, audio: bytes) -> None:
         self._audio += audio
@@ -144,20 +162,24 @@ class ChainRecognition:
         self._recognition.look()
 
     async def finish(self, *, looked: bool) -> Transcript:
-        while True:
-            asked = self._recognition
-            try:
-                transcript = await asked.finish(looked=looked)
-            except ProviderError:
+        try:
+            while True:
+                asked = self._recognition
+                self._moved = asyncio.get_running_loop().create_future()
+                finishing = asyncio.create_task(asked.finish(looked=looked), name="finish a recognition")
+                try:
+                    await asyncio.wait((finishing, self._moved), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    finishing.cancel()
+                    await asyncio.wait((finishing,))
                 if asked is self._recognition:
-                    self._over = True
-                    raise
-            else:
-                if asked is self._recognition:
-                    self._over = True
-                    return transcript
-            looked = False  # another one hears it now, and has not looked
+                    return finishing.result()
+                if not finishing.cancelled():
+                    finishing.exception()  # of one that was left
+                looked = False  # another one hears it now, and has not looked
+        finally:
+            self._on_over(self)
 
     def cancel(self) -> None:
-        self._over = True
+        self._on_over(self)
         self._recognition.cancel()
