@@ -140,10 +140,33 @@ async def test_an_unknown_voice_is_replaced_by_the_default_one(voice: Voice, ask
 
 async def test_rendering_ahead_starts_again_when_it_had_to_make_way() -> None:
     provider = ScriptedProvider("one", ["a"], {"a": [[b"he", "preempted"], [b"hello"]]})
-    assert await Bench(provider).speaker.render("Hello.", Voice()) == b"hello"
+    assert await Bench(provider).speaker.render("Hello.", Voice()) == (b"hello", True)
 
 
-async def test_rendering_ahead_fails_with_its_voice() -> None:
-    bench = Bench(ScriptedProvider("one", ["a", "b"], {"a": [["no_audio"]]}))
+async def test_a_line_is_rendered_whole_by_whichever_voice_can() -> None:
+    one = ScriptedProvider("one", ["a", "b"], {"a": [[b"he", "crashed"], [b"h", "unavailable"]]})
+    two = ScriptedProvider("two", ["c"], {"c": [[b"HE", b"LLO"]]})
+    assert await Bench(one, two).speaker.render("Hello.", Voice()) == (b"HELLO", False)
+    assert one.asked == ["a", "a"]
+
+
+async def test_rendering_ahead_does_not_wait_for_a_provider_that_rests() -> None:
+    one = ScriptedProvider("one", ["a"], {"a": [["auth"]]})
+    two = ScriptedProvider("two", ["c"], {"c": [[b"1"], [b"2"]]})
+    bench = Bench(one, two)
+    assert [await bench.speaker.render(text, Voice()) for text in "12"] == [(b"1", False), (b"2", False)]
+    assert one.asked == ["a"]
+
+
+async def test_a_voice_that_is_asked_alone_has_nobody_in_its_place() -> None:
+    bench = Bench(ScriptedProvider("one", ["a", "b"], {"a": [["no_audio"], [b"hello"]]}))
     with pytest.raises(ProviderError):
+        await bench.speaker.render("Hello.", Voice(), alone=True)
+    assert await bench.speaker.render("Hello.", Voice(), alone=True) == (b"hello", True)
+
+
+async def test_rendering_ahead_fails_with_the_last_voice() -> None:
+    bench = Bench(ScriptedProvider("one", ["a", "b"], {"a": [["no_audio"]], "b": [["bad_request"]]}))
+    with pytest.raises(ProviderError) as failed:
         await bench.speaker.render("Hello.", Voice())
+    assert failed.value.cause == "bad_request"

@@ -1,15 +1,15 @@
 """Rendered lines: in memory for live sentences, in the bucket ``clips`` for gateways and other workers.
 
 The fixed lines of every agent in the bucket ``agents`` are rendered ahead, in the background, sentence by sentence: so
-they come in ``sentence`` events, and so gateways play them.
+they come in ``sentence`` events, and so gateways play them. What the agent's own voice cannot say another one does;
+its own is tried again, now and then, until it has said everything.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
@@ -33,9 +33,21 @@ _RENDERED = counter("tts_clips_rendered", "Lines that were rendered ahead of nee
 #: Half an hour of fixed lines, and as much of what was said in calls lately.
 FIXED_BYTES: Final = 16 * 2**20
 RECENT_BYTES: Final = 16 * 2**20
+#: Until what could not be rendered is tried again; twice as long each time, up to five minutes.
 _RETRY_S: Final = 1.0
+_LONGEST_RETRY_S: Final = 300.0
 
-Render = Callable[[str, Voice], Awaitable[bytes]]
+
+class Rendered(NamedTuple):
+    """``own``: by the voice that was asked for, and not by another in its stead."""
+
+    audio: bytes
+    own: bool
+
+
+class Render(Protocol):
+    async def __call__(self, text: str, voice: Voice, *, alone: bool = False) -> Rendered:
+        """``alone``: no other voice may stand in. Raises ProviderError."""
 
 
 class Cache:
@@ -66,10 +78,11 @@ class Clips:
         self._fixed = Cache(FIXED_BYTES)
         self._recent = Cache(RECENT_BYTES)
         self._todo: dict[str, Agent] = {}
+        self._stood_in: set[str] = set()  # clips in the bucket that are not in the agent's own voice
         self._changed = asyncio.Event()
         self._watch: Watch | None = None
         self._work: asyncio.Task[None] | None = None
-        #: Set while nothing is left to render.
+        #: Set while every line of every agent is there, in the agent's own voice.
         self.complete = asyncio.Event()
 
     async def start(self, render: Render, identity: str) -> None:
@@ -120,46 +133,61 @@ class Clips:
         self._changed.set()
 
     async def _render_ahead(self, render: Render, identity: str) -> None:
+        pause_s = _RETRY_S
         while True:
-            await self._changed.wait()
+            try:
+                async with asyncio.timeout(pause_s if self._todo else None):
+                    await self._changed.wait()
+                pause_s = _RETRY_S
+            except TimeoutError:
+                pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
             self._changed.clear()
             try:
                 for name, agent in tuple(self._todo.items()):
-                    await self._render_agent(agent, render, identity)
-                    if self._todo.get(name) is agent:
+                    if await self._render_agent(agent, render, identity) and self._todo.get(name) is agent:
                         del self._todo[name]
-            except (BusUnavailable, ProviderError) as error:
+            except BusUnavailable as error:
                 log.warning("lines are not rendered yet", error=error)
-                await asyncio.sleep(_RETRY_S)
-                self._changed.set()
-            else:
-                if not self._todo:
-                    self.complete.set()
+            if not self._todo:
+                self.complete.set()
 
-    async def _render_agent(self, agent: Agent, render: Render, identity: str) -> None:
+    async def _render_agent(self, agent: Agent, render: Render, identity: str) -> bool:
+        """Whether its voice has said all of its lines."""
         identity_key = f"identity.{agent.name}"
         trusted = await self._bus.clips.get(identity_key) == identity.encode()
+        missing = 0
         for sentence in sentences_to_render(agent):
             key = clip_key(agent.voice, sentence)
             if self._fixed.get(key) is None:
-                audio = await self._bus.clips.get(key) if trusted else None
+                known = trusted and key not in self._stood_in
+                audio = await self._bus.clips.get(key) if known else None
+                audio = audio or await self._rendered(key, sentence, agent, render)
                 if audio is None:
-                    audio = await self._rendered(key, sentence, agent, render)
-                self._fixed.put(key, audio)
-        if not trusted:
+                    missing += 1
+                else:
+                    self._fixed.put(key, audio)
+        if missing:
+            log.warning("lines are not in the agent's own voice yet", agent=agent.name, lines=missing)
+        if missing and trusted:
+            await self._bus.clips.put(identity_key, b"")  # no worker takes them for its own
+        elif not missing and not trusted:
             await self._bus.clips.put(identity_key, identity.encode())
+        return not missing
 
-    async def _rendered(self, key: str, sentence: str, agent: Agent, render: Render) -> bytes:
+    async def _rendered(self, key: str, sentence: str, agent: Agent, render: Render) -> bytes | None:
+        """None: not by the agent's own voice. What another one said is in the bucket then, for when nobody else speaks;
+        a sentence of a call does without it, so that its voice is tried again."""
         try:
-            audio = await render(sentence, agent.voice)
+            audio, own = await render(sentence, agent.voice, alone=key in self._stood_in)
         except ProviderError as error:
-            if error.retry:
-                raise
-            # Empty is no clip: in a call it is tried again, with all voices there are.
-            log.warning(
-                "a line of an agent cannot be said", agent=agent.name, voice=agent.voice.name, error=error
+            log.info(
+                "a line of an agent is not rendered", agent=agent.name, voice=agent.voice.name, error=error
             )
-            return b""
+            return None
         await self._bus.clips.put(key, audio)
         _RENDERED.inc()
-        return audio
+        if own:
+            self._stood_in.discard(key)
+            return audio
+        self._stood_in.add(key)
+        return None

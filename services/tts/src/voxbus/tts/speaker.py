@@ -14,7 +14,7 @@ from voxbus.common.events import Sentence
 from voxbus.common.logs import get_logger
 from voxbus.common.providers.breaker import Breakers
 from voxbus.common.telemetry import counter
-from voxbus.tts.clips import Clips
+from voxbus.tts.clips import Clips, Rendered
 from voxbus.tts.core_policy import Attempts, Say, SayClip
 from voxbus.tts.providers import Provider
 
@@ -75,9 +75,8 @@ class Speaker:
                         if fresh := audio[sent_already:]:
                             yield Chunk(fresh, "voice")
             except ProviderError as error:
-                _FAILURES.labels(step.voice.provider, error.cause).inc()
                 log.warning("a voice failed", call_sid=sentence.call, turn=sentence.turn, error=error)
-                self._breakers.failed(step.voice.provider, error, time.monotonic())
+                self._count(step, error)
                 step = attempts.failed(error.cause, max(len(said), step.skip_bytes))
             else:
                 self._breakers.succeeded(step.voice.provider)
@@ -92,17 +91,33 @@ class Speaker:
         else:
             yield Chunk(clip, "fallback")
 
-    async def render(self, text: str, voice: Voice) -> bytes:
-        """All of a line, in the background, by the voice it asks for or the default one. Raises ProviderError."""
-        resolved = self._voices(voice)[0]
-        provider = self._providers[resolved.provider]
+    async def render(self, text: str, voice: Voice, *, alone: bool = False) -> Rendered:
+        """All of a line, in the background, by the voice it asks for or the default one; where that fails by the next
+        one, unless it is to be ``alone``. Raises ProviderError, the last one's."""
+        voices = self._voices(voice)
+        attempts = Attempts(voices[:1] if alone else self._in_order(voices))
+        step = attempts.first()
         while True:
             try:
-                async with aclosing(provider.speak(text, resolved, background=True)) as spoken:
-                    return b"".join([audio async for audio in spoken])
+                self._breakers.asking(step.voice.provider, time.monotonic())
+                speaking = self._provider(step).speak(text, step.voice, background=True)
+                async with aclosing(speaking) as spoken:
+                    audio = b"".join([audio async for audio in spoken])
             except ProviderError as error:
-                if error.cause != "preempted":
+                if error.cause == "preempted":
+                    continue
+                self._count(step, error)
+                following = attempts.failed(error.cause, 0)
+                if isinstance(following, SayClip):
                     raise
+                step = following
+            else:
+                self._breakers.succeeded(step.voice.provider)
+                return Rendered(audio, own=step.voice == voices[0])
+
+    def _count(self, step: Say, error: ProviderError) -> None:
+        _FAILURES.labels(step.voice.provider, error.cause).inc()
+        self._breakers.failed(step.voice.provider, error, time.monotonic())
 
     def _warm(self, asked: Voice) -> None:
         """Most calls begin with a greeting that needs no voice; what comes after it does."""
