@@ -10,10 +10,10 @@ Cartesia ``{error_code, status_code}``.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
+from voxbus.common import json_text
 from voxbus.common.errors import ProviderError
 
 #: Codes that another try will not change, whatever the status: OpenAI's, Cloudflare's spent allocation (3036), others'.
@@ -36,7 +36,7 @@ _STATUS: Final = re.compile(r"[45]\d\d")
 def refusal(data: bytes, status: int) -> ProviderError:
     """For an HTTP response that is no success."""
     try:
-        body = json.loads(data)
+        body = json_text.loads(data)
     except ValueError:
         body = None
     return error_in(body, status=status)

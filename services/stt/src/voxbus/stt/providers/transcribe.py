@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import json
 import wave
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import httpx
 
+from voxbus.common import json_text
 from voxbus.common.agents import Agent
 from voxbus.common.audio import HZ, mulaw_decode
 from voxbus.common.errors import ProviderError
@@ -176,7 +176,7 @@ def _text_in(body: Any) -> str:
 
 async def _body(response: httpx.Response) -> Any:
     try:
-        return json.loads(await response.aread())
+        return json_text.loads(await response.aread())
     except ValueError:
         raise ProviderError("malformed", "an answer that is not JSON") from None
 
