@@ -262,6 +262,25 @@ async def test_the_breaker_pauses_a_campaign_that_the_carrier_refuses(api: Api, 
     assert len(carrier_api.orders) == 5
 
 
+async def test_a_campaign_whose_agent_is_gone_is_paused(
+    api: Api, bus: Bus, agent: Agent, outcomes: dict[str, str]
+) -> None:
+    campaign = await api.campaign()
+    await api.http.post(f"/v1/campaigns/{campaign}/pause")
+    await api.upload(campaign, [{"to": ANN, "consent": CONSENT}])
+    await bus.agents.delete(agent.name)
+    await api.http.post(f"/v1/campaigns/{campaign}/resume")
+    async with asyncio.timeout(30):
+        while (view := await api.view(campaign))["state"] != "paused":
+            await asyncio.sleep(0.02)
+    assert "There is no agent called 'reminder' any more" in view["reason"]
+    await bus.agents.put(agent.name, agent.model_dump_json().encode())
+    outcomes[ANN] = "completed"
+    await api.http.post(f"/v1/campaigns/{campaign}/resume")
+    view = await api.until(campaign, finished=True)
+    assert view["progress"]["results"] == {"completed": 1}
+
+
 async def test_nobody_on_the_list_is_called(api: Api, carrier_api: RestApi, outcomes: dict[str, str]) -> None:
     added = await api.http.post("/v1/do-not-call", json={"to": "+1 212 555 0101", "evidence": "a letter"})
     assert (added.status_code, added.json()["source"]) == (201, "api")

@@ -123,7 +123,7 @@ def test_a_number_that_cannot_be_connected_is_not_tried_again() -> None:
     assert end("failed", 1, code="21211") == Done("failed")
 
 
-@pytest.mark.parametrize("code", ["expired", "window_closed", "campaign_stopped"])
+@pytest.mark.parametrize("code", ["expired", "window_closed", "campaign_stopped", "unknown_agent", "agent"])
 def test_what_was_not_dialled_does_not_count(code: str) -> None:
     assert end("failed", 9, code=code) == NotBefore(NOON, "window")
 

@@ -341,6 +341,35 @@ async def test_nobody_is_claimed_after_the_call_that_meets_the_rule_of_the_break
     assert await book.stores.contacts.settle(book.now_s) == []
 
 
+@pytest.mark.parametrize("code", ["unknown_agent", "agent"])
+async def test_without_an_agent_that_can_hold_its_calls_a_campaign_waits(book: Book, code: str) -> None:
+    """It takes nobody's turn, says why, and goes on where it was."""
+    await book.campaign("c", ANN)
+    call = await book.take()
+    assert isinstance(call, Call)
+    gone = CarrierRefused(code, "There is no agent called 'reminder' any more.")
+    assert await book.stores.queue.fail(call.id, call.claim, book.now_s, gone)
+    # Before anybody looked at what follows for the contact as well as after.
+    await book.add("c", CLEO)
+    reason = (
+        "no call can be held: There is no agent called 'reminder' any more; resume it when that is mended"
+    )
+    assert await book.take() == Paused("c", reason)
+    assert await book.stores.contacts.settle(book.now_s) == []
+    assert await book.results("c") == {ANN: "waiting", CLEO: "waiting"}
+    campaign = await book.stores.campaigns.get("c")
+    assert campaign is not None
+    assert (campaign.state, campaign.reason) == ("paused", reason)
+    await book.campaign("d", BOB)
+    assert (await book.dial()).to_number == BOB
+    book.now_s += 7 * 86_400
+    await book.idle()
+    assert await book.stores.campaigns.enter("c", "running", book.now_s)
+    for _ in range(2):
+        await book.end(await book.dial(), "completed")
+    assert await book.results("c") == {ANN: "completed", CLEO: "completed"}
+
+
 async def test_a_call_that_went_back_to_the_queue_waits_for_the_breaker_too(book: Book) -> None:
     await book.campaign("c", *(f"+1212555{n:04d}" for n in range(110, 120)))
     back = await book.dial()

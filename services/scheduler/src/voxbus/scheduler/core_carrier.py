@@ -58,8 +58,10 @@ DO_NOT_CALL: Final = Refused("do_not_call", "The number is on the do-not-call li
 CLOSED: Final = Refused("window_closed", "The time in which it may ring was over, so it was not dialled.")
 STOPPED: Final = Refused("campaign_stopped", "Its campaign was paused or canceled, so it was not dialled.")
 
+#: Codes of ours for calls that nobody could hold: their agent is gone, or changed so that it cannot.
+NO_AGENT: Final = frozenset({"unknown_agent", "agent"})
 #: Codes of ours for calls of a campaign that rang nowhere, and may be tried at another time.
-NOT_DIALLED: Final = frozenset({EXPIRED.code, CLOSED.code, STOPPED.code})
+NOT_DIALLED: Final = NO_AGENT | {EXPIRED.code, CLOSED.code, STOPPED.code}
 #: Codes of the carrier by which it will never connect this number.
 WRONG_NUMBER: Final = frozenset({"21201", "21211", "21214", "21215", "21217", "21219"})
 

@@ -185,6 +185,11 @@ def breaker(ended: Sequence[Ended]) -> str:
     return f"{len(failed)} of {len(ended)} calls failed within {BREAKER_S:.0f} s; most often: {most}"
 
 
+def without_agent(words: str) -> str:
+    """Why the campaign must pause when a call of it found no agent that could hold it, for the reason ``words``."""
+    return f"no call can be held: {words.rstrip('.')}; resume it when that is mended"
+
+
 @dataclass(frozen=True)
 class Air:
     """How many calls go on, and what for is room. ``unanswered``: those that no worker has taken up yet.

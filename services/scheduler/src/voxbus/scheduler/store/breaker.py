@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from voxbus.scheduler import core_plan as plan
+from voxbus.scheduler.core_carrier import NO_AGENT
 from voxbus.scheduler.core_states import FINAL, state_of
 from voxbus.scheduler.store.steps import changed
 from voxbus.scheduler.tables import Call, Campaign
@@ -22,19 +23,23 @@ class Paused:
 
 
 async def stop(session: AsyncSession, campaign: Campaign, now_s: float) -> Paused | None:
-    """Pauses the campaign when too many of its calls failed."""
+    """Pauses the campaign when too many of its calls failed, or one for want of an agent."""
     if campaign.state != "running":
         return None
     since_s = max(now_s - plan.BREAKER_S, campaign.resumed_at_s)
+    of_late = (Call.campaign == campaign.id, Call.updated_at_s > since_s)
+    words = await session.scalar(
+        select(Call.error).where(*of_late, Call.state == "failed", Call.error_code.in_(NO_AGENT)).limit(1)
+    )
     ended = await session.execute(
         select(Call.state, Call.error_code).where(
-            Call.campaign == campaign.id,
-            Call.updated_at_s > since_s,
+            *of_late,
             Call.state.in_(FINAL),
             Call.dialled_at_s > 0,
         )
     )
-    reason = plan.breaker([plan.Ended(state_of(state), code or state) for state, code in ended])
+    ends = [plan.Ended(state_of(state), code or state) for state, code in ended]
+    reason = plan.breaker(ends) if words is None else plan.without_agent(words)
     if not reason:
         return None
     # Somebody may have paused or canceled it since we read it.
