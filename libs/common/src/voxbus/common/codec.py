@@ -38,7 +38,9 @@ def decode(kind: str, data: bytes) -> Event:
         raise CodecError(f"{kind}: not a map")
     version = fields.pop("v", None)
     if version != KINDS[kind].version:
-        raise UnknownEvent(f"{kind}: version {version!r}, this build knows {KINDS[kind].version}")
+        # What else stands there may be anything, what somebody said too.
+        named = f"version {version}" if isinstance(version, int) else "no version"
+        raise UnknownEvent(f"{kind}: {named}, this build knows {KINDS[kind].version}")
     try:
         event: Event = adapter.validate_python(fields)
     except ValidationError as error:
