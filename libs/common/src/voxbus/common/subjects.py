@@ -21,6 +21,7 @@ from voxbus.common.errors import InvalidCallSid
 
 _SID = re.compile(r"CA[0-9a-fA-F]{32}")
 _KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
+_MAX_KEY = 256  # the server drops the connection of who sends it a line of more than 4,096
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 #: Durable pull consumers on a call's stream, by the service that binds to them, with what they deliver.
@@ -84,7 +85,7 @@ def is_session(session: str) -> bool:
 
 def is_key(key: str) -> bool:
     """Whether ``key`` may be one of a bucket."""
-    return _KEY.fullmatch(key) is not None
+    return len(key) <= _MAX_KEY and _KEY.fullmatch(key) is not None
 
 
 def context_of_session(session: str) -> str:
