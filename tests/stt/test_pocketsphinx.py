@@ -167,6 +167,16 @@ async def test_an_agent_is_refused_with_the_words_that_nobody_can_hear(recognize
     recognizer.check(AGENT)
 
 
+def test_an_agent_without_a_grammar_is_refused_and_told_what_to_do() -> None:
+    silent = AGENT.model_copy(update={"name": "kim", "grammar": ""})
+    with pytest.raises(AgentError) as refused:
+        PocketSphinx(1).check(silent)
+    assert str(refused.value) == (
+        "agent kim has no grammar, which pocketsphinx needs: write its `grammar` (JSGF), "
+        "or name another provider in its `stt` or in STT_PROVIDERS"
+    )
+
+
 async def test_an_agent_whose_rules_multiply_is_refused(recognizer: PocketSphinx) -> None:
     rules = "".join(f"<r{n}> = <r{n - 1}> <r{n - 1}>;\n" for n in range(1, 40))
     grammar = f"#JSGF V1.0;\ngrammar a;\n<r0> = {TUESDAY};\n{rules}public <a> = <r39>;\n"
