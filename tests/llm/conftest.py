@@ -59,8 +59,8 @@ def chunk(text: str | None = None, finish: str | None = None, **more: Any) -> by
     return b"data: " + json.dumps({"choices": choices, "usage": None, **more}).encode() + b"\n\n"
 
 
-def tool(name: str, arguments: str = "{}") -> bytes:
-    call = {"index": 0, "id": "call_1", "function": {"name": name, "arguments": arguments}}
+def tool(name: str, arguments: str = "{}", index: int = 0) -> bytes:
+    call = {"index": index, "id": f"call_{index}", "function": {"name": name, "arguments": arguments}}
     return b"data: " + json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}).encode() + b"\n\n"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voxbus.common.agents import Agent, Lines, Voice
+from voxbus.common.agents import Agent, Dialogue, Intent, Lines, Reply, Voice
 from voxbus.common.events import (
     Attached,
     Ended,
@@ -22,7 +22,7 @@ from voxbus.common.events import (
     UtteranceWithdrawn,
 )
 from voxbus.common.fold import CallState, fold
-from voxbus.llm.core_turn import Ask, Decision, Say, Skip, decide
+from voxbus.llm.core_turn import Ask, Decision, Listen, Say, Skip, decide
 
 CALL = "CA" + "0" * 32
 AGENT = Agent(
@@ -77,12 +77,12 @@ def noticed(turn: int) -> tuple[Event, Event]:
 def notice(job: Started | Utterance, *events: Event, direction: str = "inbound") -> str:
     """What an agent that records says first in the turn of ``job``."""
     decision = decide(job, state(*events, direction=direction, agent=RECORDING), 1.0)
-    assert not isinstance(decision, Skip)
+    assert isinstance(decision, Say | Ask)
     return decision.notice
 
 
-def ended(turn: int) -> ReplyEnded:
-    return ReplyEnded(call=CALL, turn=turn, sentences=1, reason="complete")
+def ended(turn: int, reason: Any = "complete") -> ReplyEnded:
+    return ReplyEnded(call=CALL, turn=turn, sentences=1, reason=reason)
 
 
 def answer(
@@ -113,34 +113,64 @@ def test_words_are_answered_by_a_provider() -> None:
     assert answer(said(2, final=False)) == Ask(2, 0, final=False)
 
 
+WITHDRAWN = UtteranceWithdrawn(call=CALL, holder=2, turn=2, attempt=0)
+INTERRUPTED = Interrupted(call=CALL, stream_sid="MZ", turn=2, sentence=0, played_ms=1, text="H")
+OVER = Ended(call=CALL, reason="carrier")
+
+
 @pytest.mark.parametrize(
     ("decision", "reason"),
     [
-        (decide(said(2), state(said(2)), 15.1), "stale"),
         (decide(started(), state(), 15.1), "stale"),
-        (answer(said(2), after=(Ended(call=CALL, reason="carrier"),)), "ended"),
+        (answer(said(2, ""), after=(OVER,)), "ended"),
+        (answer(said(2), after=(sentence(2), ended(2), OVER)), "ended"),
         (answer(said(2, holder=99)), "void"),
         (decide(said(2, "other words"), state(said(2)), 0.0), "void"),
-        (answer(said(2), after=(said(3),)), "superseded"),
-        (answer(said(2), after=(UtteranceWithdrawn(call=CALL, holder=2, turn=2, attempt=0),)), "superseded"),
+        (answer(said(2, final=False), after=(said(3),)), "superseded"),
+        (answer(said(2), after=(WITHDRAWN,)), "superseded"),
+        (answer(said(2), after=(WITHDRAWN, OVER)), "ended"),
         (answer(said(2), after=(said(2, "hello again", attempt=1),)), "superseded"),
-        (
-            answer(
-                said(2),
-                after=(
-                    sentence(2),
-                    Interrupted(call=CALL, stream_sid="MZ", turn=2, sentence=0, played_ms=1, text="H"),
-                ),
-            ),
-            "superseded",
-        ),
         (answer(said(2), after=(sentence(2), ended(2))), "answered"),
+        (answer(said(2), after=(sentence(2), ended(2), INTERRUPTED)), "superseded"),
         (answer(said(2, backchannel=True)), "backchannel"),
         (decide(started(), CallState(), 0.0), "void"),
+        (decide(said(2), CallState(), 0.0), "void"),
     ],
 )
 def test_what_is_left_alone(decision: Decision, reason: str) -> None:
     assert decision == Skip(reason)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("decision", "why"),
+    [
+        (decide(said(2), state(said(2)), 15.1), "stale"),
+        (answer(said(2), after=(OVER,)), "ended"),
+        (answer(said(2, final=False), after=(OVER,)), "ended"),
+        (answer(said(2), after=(said(3),)), "superseded"),
+        (answer(said(2), after=(sentence(2), INTERRUPTED)), "superseded"),
+        (answer(said(2), after=(sentence(2), ended(2, "cut_off"))), "answered"),
+        (answer(said(2), after=(sentence(2), ended(2, "fallback"))), "answered"),
+    ],
+)
+def test_words_without_a_whole_answer_may_be_a_wish_not_to_be_called(decision: Decision, why: str) -> None:
+    assert decision == Listen(2, 0, why)  # type: ignore[arg-type]
+
+
+def test_a_crowd_of_old_jobs_asks_no_model() -> None:
+    old = decide(said(2), state(said(2)), 15.1)
+    assert isinstance(old, Listen)
+    assert not old.models
+
+
+def test_what_a_callee_says_first_may_be_one_and_what_a_screener_says_is_none() -> None:
+    assert answer(said(1), after=(OVER,), direction="outbound") == Listen(1, 0, "ended")
+    screener = Intent(name="s", phrases=("who is calling",), screener="answer", reply=Reply(say="We are."))
+    grammar = "#JSGF V1.0; grammar g; public <u> = who is calling;"
+    agent = AGENT.model_copy(update={"grammar": grammar, "dialogue": Dialogue(intents=(screener,))})
+    question = said(1, "who is calling")
+    over = state(question, OVER, direction="outbound", agent=agent)
+    assert decide(question, over, 0.0) == Skip("ended")
 
 
 def test_the_time_limit_ends_the_call() -> None:

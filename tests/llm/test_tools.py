@@ -232,7 +232,7 @@ async def test_an_end_waits_for_the_answers(
     call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker
 ) -> None:
     both = Answer(
-        [tool("book", '{"day":"Friday"}'), tool_at(1, "end_call"), chunk(finish="tool_calls"), DONE]
+        [tool("book", '{"day":"Friday"}'), tool("end_call", index=1), chunk(finish="tool_calls"), DONE]
     )
     chat.answers = [both, reply("It is done. Anything else?")]
     await start_worker(openai_base_url=chat.url)
@@ -242,11 +242,19 @@ async def test_an_end_waits_for_the_answers(
     assert [called.name for called in call.of(ToolCalled, 2)] == ["book"]
 
 
-def tool_at(index: int, name: str) -> bytes:
-    delta = {
-        "tool_calls": [{"index": index, "id": f"c{index}", "function": {"name": name, "arguments": "{}"}}]
-    }
-    return b"data: " + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n\n"
+async def test_a_wish_not_to_be_called_does_not_wait_for_the_answers(
+    call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker
+) -> None:
+    both = [tool("book", '{"day":"Friday"}'), tool("do_not_call", index=1)]
+    chat.answers = [Answer([*both, chunk(finish="tool_calls"), DONE]), reply("It is done. Goodbye.")]
+    await start_worker(openai_base_url=chat.url)
+    await ask(call, talker(reminder))
+    await call.reply_to(2)
+    kinds = [stored.event.kind for stored in call.events]
+    assert kinds.index("do_not_call_requested") < kinds.index("tool_returned")
+    assert [event.name for event in call.of(ToolReturned, 2) if event.ok] == ["book", "do_not_call"]
+    assert call.said(2) == ["It is done.", "Goodbye."]
+    assert [event.reason for event in call.of(HangupRequested)] == ["do_not_call"]
 
 
 async def test_what_takes_long_is_bridged(

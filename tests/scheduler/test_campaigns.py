@@ -308,8 +308,9 @@ async def test_nobody_on_the_list_is_called(api: Api, carrier_api: RestApi, outc
     assert refusal(await api.http.get("/v1/do-not-call/12")) == (422, "bad_number")
 
 
+@pytest.mark.parametrize("when", ["before the end", "after it", "when the log is gone"])
 async def test_who_says_so_in_a_call_is_never_called_again(
-    api: Api, carrier_api: RestApi, bus: Bus, agent: Agent
+    api: Api, carrier_api: RestApi, bus: Bus, agent: Agent, when: str
 ) -> None:
     call_id = await api.client.ordered(to=ANN)
     await api.client.until(call_id, "placed")
@@ -326,8 +327,15 @@ async def test_who_says_so_in_a_call_is_never_called_again(
         )
     )
     words = "do not call me again"
-    await bus.append(DoNotCallRequested(call=placed.sid, turn=2, text=words))
-    await bus.append(Ended(call=placed.sid, reason="agent_hung_up"))
+    wish = DoNotCallRequested(call=placed.sid, turn=2, text=words)
+    if when == "before the end":
+        await bus.append(wish)
+    ended = await bus.append(Ended(call=placed.sid, reason="agent_hung_up"))
+    if when == "when the log is gone":
+        await bus.archive(placed.sid, await bus.read_log(placed.sid, through=ended))
+        await bus.purge_log(placed.sid, through=ended)
+    if when != "before the end":
+        await bus.append(wish)
     async with asyncio.timeout(30):
         while not (entry := (await api.http.get(f"/v1/do-not-call/{ANN}")).json())["listed"]:
             await asyncio.sleep(0.02)

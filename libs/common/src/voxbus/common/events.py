@@ -392,7 +392,10 @@ class TransferRequested(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DoNotCallRequested(Event):
-    """The person at the other end wants no more calls. ``text`` is how they said it: the evidence."""
+    """The person at the other end wants no more calls. ``text`` is how they said it: the evidence.
+
+    May come after ``ended``: they need not wait for an answer.
+    """
 
     kind: ClassVar[str] = "do_not_call_requested"
     turn: int

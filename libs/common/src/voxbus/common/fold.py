@@ -9,7 +9,7 @@ The rules, one test each in tests/common/test_fold.py:
    utterance are void. So is the end of such a reply. What its tools did is not: it is done.
 5. When the next final utterance arrives, sentences without a verdict count as heard (assumed).
 6. A caller who speaks again cancels a hangup or transfer that was requested before.
-7. After ``ended`` only ``status``, ``recording_*`` and ``report_*`` count.
+7. After ``ended`` only ``status``, ``do_not_call_requested``, ``recording_*`` and ``report_*`` count.
 8. Once a machine has answered, and the agent has ``machine_detection``, only the utterance that says so (``ended_by``
    machine) counts, with its reply. A hangup or transfer from before is cancelled.
 """
@@ -27,7 +27,8 @@ from voxbus.common.turns import RecordingState, SentenceState, TurnState
 _BY_HOLDER = (ev.SpeechStarted, ev.BargeIn, ev.Utterance, ev.UtteranceConfirmed, ev.UtteranceWithdrawn)
 #: Events that carry the ``stream_sid`` they belong to.
 _BY_STREAM = (ev.Heard, ev.Paused, ev.Continued, ev.Interrupted, ev.Dtmf, ev.Disconnected)
-_AFTER_END = (ev.Status, ev.RecordingStarted, ev.RecordingEnded, ev.ReportDelivered, ev.ReportLost)
+_REPORT = (ev.ReportDelivered, ev.ReportLost)
+_AFTER_END = (ev.Status, ev.DoNotCallRequested, ev.RecordingStarted, ev.RecordingEnded, *_REPORT)
 
 
 @dataclass
@@ -120,8 +121,7 @@ class CallState:
         return isinstance(event, _BY_STREAM) and event.stream_sid != self.stream_sid
 
     def _take(self, stored: Stored) -> bool:
-        event = stored.event
-        match event:
+        match event := stored.event:
             case ev.Started():
                 self.started, self.started_s, self.stream_sid = event, stored.time_s, event.stream_sid
             case ev.Resumed():

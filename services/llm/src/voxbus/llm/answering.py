@@ -5,7 +5,8 @@
      |         +---> tools of the agent's own ---+
      +------------------ what they answered -----+     LLM_TOOL_ROUNDS times; then no tool is offered any more
 
-A reply that calls for both its own tools and an effect gets the answers first: it may think otherwise then.
+A reply that calls for both its own tools and an effect gets the answers first: it may think otherwise then. Not so the
+wish not to be called again: it is written when it is known (``voxbus.llm.wish``), and the call ends with this reply.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from voxbus.common.fold import CallState
 from voxbus.common.tools import BUILT_IN
 from voxbus.llm import metrics
 from voxbus.llm.asking import Asking
-from voxbus.llm.core_effects import DoNotCall, Hangup, Refused, Transfer, effect
+from voxbus.llm.core_effects import DO_NOT_CALL, DoNotCall, Hangup, Refused, Transfer, effect
 from voxbus.llm.core_trail import steps_of
 from voxbus.llm.core_turn import Ask
 from voxbus.llm.live import LiveTurn
 from voxbus.llm.providers.base import ToolCall
 from voxbus.llm.tools import ToolRounds
+from voxbus.llm.wish import Wish
 from voxbus.llm.work import Work
 from voxbus.llm.writer import By, ReplyWriter
 
@@ -36,12 +38,14 @@ class Answering:
         self._tool_rounds = tool_rounds
         self._most_rounds = most_rounds
 
-    async def answer(self, job: Job, ask: Ask, state: CallState, live: LiveTurn, writer: ReplyWriter) -> None:
+    async def answer(
+        self, job: Job, ask: Ask, state: CallState, live: LiveTurn, writer: ReplyWriter, wish: Wish
+    ) -> None:
         turn = state.turns[ask.turn]
         if any(sentence.event.fallback for sentence in turn.sentences.values()):
             await writer.end("fallback")  # whoever had the job before had got as far as that
             return
-        work = Work(job, ask, state, live, writer, steps_of(turn.tools()))
+        work = Work(job, ask, state, live, writer, steps_of(turn.tools()), wish)
         if writer.published or work.steps:
             metrics.TAKEN_OVER.inc()
         await writer.give_notice()
@@ -62,37 +66,40 @@ class Answering:
             await writer.end("length" if reply.finish.reason == "length" else "complete", made)
             return
 
-    async def _do(self, calls: list[ToolCall], work: Work) -> None:
+    async def _do(self, wanted: list[ToolCall], work: Work) -> None:
         """The effects, after the words. The first that can be done counts: one call ends only once."""
         agent, writer = work.agent, work.writer
-        done = False
+        calls = [ToolCall(DO_NOT_CALL, {}), *wanted] if work.wish.noted else wanted
+        never_again = done = False
         for index, call in enumerate(calls, self._tool_rounds.next_index(work)):
-            wanted = Refused("the call ends already") if done else effect(call.name, call.arguments, agent)
-            if not isinstance(wanted, Refused) and not await work.confirmed():
-                wanted = Refused("the caller went on")
-            match wanted:
+            meant = Refused("the call ends already") if done else effect(call.name, call.arguments, agent)
+            if not isinstance(meant, Refused) and not await work.confirmed():
+                meant = Refused("the caller went on")
+            match meant:
                 case Refused(why):
                     await writer.tool(index, call.name, call.arguments, ok=False, result=why)
-                    continue
+                case DoNotCall():
+                    await work.wish.kept()
+                    await writer.tool(index, call.name, call.arguments, ok=True, result="never called again")
+                    never_again = True
                 case Hangup(reason):
-                    await work.at_least(agent.lines.goodbye)
+                    await work.at_least(agent.lines.do_not_call if never_again else agent.lines.goodbye)
                     await writer.tool(index, call.name, call.arguments, ok=True, result="hangs up")
-                    await writer.hang_up(reason)
+                    await writer.hang_up("do_not_call" if never_again else reason)
+                    done = True
                 case Transfer(target):
                     await work.at_least(
                         agent.lines.fillers[0] if agent.lines.fillers else agent.lines.goodbye
                     )
                     await writer.tool(index, call.name, call.arguments, ok=True, result="transfers")
                     await writer.transfer(target)
-                case DoNotCall():
-                    await work.at_least(agent.lines.do_not_call)
-                    await writer.tool(index, call.name, call.arguments, ok=True, result="never called again")
-                    await writer.do_not_call(work.caller_said)
-                    await writer.hang_up("do_not_call")
+                    done = True
                 case _:
-                    assert_never(wanted)
-            done = True
-        if calls:
+                    assert_never(meant)
+        if never_again and not done:
+            await work.at_least(agent.lines.do_not_call)
+            await writer.hang_up("do_not_call")
+        elif calls:
             await work.at_least(agent.lines.fallback)
 
 

@@ -13,6 +13,7 @@ from voxbus.common.logs import get_logger
 from voxbus.common.providers.breaker import Breakers
 from voxbus.common.speech import SpeechCutter, spoken
 from voxbus.llm import metrics
+from voxbus.llm.core_effects import DO_NOT_CALL
 from voxbus.llm.core_messages import conversation, messages, repeats
 from voxbus.llm.core_policy import after, first_token_s
 from voxbus.llm.limits import Limits, limited
@@ -26,7 +27,10 @@ log = get_logger(__name__)
 
 @dataclass
 class Reply:
-    """What came of asking one provider. ``broken_off``: a continuation that only repeated what had been said."""
+    """What came of asking one provider. ``broken_off``: a continuation that only repeated what had been said.
+
+    ``calls``: without the wish not to be called again, which was noted when it came.
+    """
 
     by: By
     calls: list[ToolCall] = field(default_factory=list)
@@ -41,10 +45,10 @@ class _Repeated(Exception):
 class Asking:
     """``limits.first_s``: of all providers together."""
 
-    def __init__(self, providers: Providers, limits: Limits) -> None:
+    def __init__(self, providers: Providers, limits: Limits, breakers: Breakers) -> None:
         self._providers = providers
         self._limits = limits
-        self._breakers = Breakers()
+        self._breakers = breakers
 
     async def reply(self, work: Work, tools: tuple[Tool, ...]) -> Reply | None:
         """``tools``: that may be called. None: it came to nothing, and was ended as well as could be."""
@@ -67,6 +71,8 @@ class Asking:
                 self._check(reply, work)
             except ProviderError as failure:
                 self._note(failure, provider, work)
+                if work.wish.noted:  # nothing that could still come matters more
+                    return Reply(by)
                 match after(said=len(work.words), taken_over=taken_over, left=left):
                     case "next":
                         continue
@@ -78,7 +84,7 @@ class Asking:
                         await writer.end("fallback", by)
                 return None
             self._breakers.succeeded(provider.name)
-            if reply.broken_off:
+            if reply.broken_off and not work.wish.noted:
                 await writer.end("takeover", by)
                 return None
             return reply
@@ -114,6 +120,8 @@ class Asking:
                         case Text(text):
                             writer.first_token()
                             await sayer.say(cutter.feed(text))
+                        case ToolCall(name=name) if name == DO_NOT_CALL:
+                            work.wish.note(certain=work.certain)
                         case ToolCall():
                             reply.calls.append(delta)
                         case Usage(input_tokens, output_tokens):
@@ -130,7 +138,7 @@ class Asking:
     @staticmethod
     def _check(reply: Reply, work: Work) -> None:
         """A caller must not be left in silence: a reply that is nothing at all is a failure."""
-        if not work.words and not reply.calls:
+        if not work.words and not reply.calls and not work.wish.noted:
             cause = "content_filter" if reply.finish.reason == "content_filter" else "empty"
             raise ProviderError(cause, retry=False)
 

@@ -117,6 +117,10 @@ class EventReader:
                 raise error_in(event)
         return ""
 
+    def tool_names(self) -> list[str]:
+        """Of the calls so far, whole or not."""
+        return [block.name for block in self._tools.values()]
+
     def tool_calls(self) -> list[Call]:
         return [call_of(block.name, block.arguments) for _, block in sorted(self._tools.items())]
 

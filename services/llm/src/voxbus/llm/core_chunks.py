@@ -101,6 +101,10 @@ class ReplyReader:
         self._take_usage(chunk.get("usage"))
         return "".join(self._take_choice(choice) for choice in _list(chunk.get("choices")))
 
+    def tool_names(self) -> list[str]:
+        """Of the calls so far, whole or not."""
+        return [tool.name for tool in self._tools.values()]
+
     def tool_calls(self) -> list[Call]:
         return [call_of(tool.name, tool.arguments) for _, tool in sorted(self._tools.items())]
 

@@ -8,6 +8,7 @@ its reply has ended already                     nothing
 started, inbound                                the greeting, 250 ms after the event
 started, outbound                               nothing: the callee speaks first
 first utterances of an outbound call            the greeting, and what precedes it: see core_opening
+words without a whole answer, of all of these   nothing is said; whether they want no more calls is found out: Listen
 backchannel                                     nothing
 time limit                                      goodbye, hang up
 a machine is through with its greeting          the agent's message, where it leaves one; hang up
@@ -31,6 +32,7 @@ from voxbus.common.events import Started, Utterance
 from voxbus.common.fold import CallState
 from voxbus.llm.core_messages import silences
 from voxbus.llm.core_opening import introduction, opening
+from voxbus.llm.core_wish import is_unheard
 
 MAX_AGE_S: Final = 15.0
 #: So that the first word is not lost while the line opens.
@@ -74,11 +76,39 @@ class Ask:
     notice: str = ""
 
 
-Decision = Skip | Say | Ask
+@dataclass(frozen=True)
+class Listen:
+    """Nothing is said any more; whether the caller wants no more calls is still found out.
+
+    ``why``: nothing is said. After a long time it is left to the script (``models``): what came with it is a crowd,
+    and who is on the line comes first.
+    """
+
+    turn: int
+    attempt: int
+    why: SkipReason
+
+    @property
+    def models(self) -> bool:
+        return self.why != "stale"
+
+    @property
+    def after_failure(self) -> bool:
+        return self.why == "answered"
+
+
+Decision = Skip | Say | Ask | Listen
 
 
 def decide(job: Started | Utterance, state: CallState, age_s: float) -> Decision:
     """``state``: the fold of the log as it is now, the job's own event included. ``age_s``: since it was stored."""
+    decision = _decide(job, state, age_s)
+    if isinstance(decision, Skip) and isinstance(job, Utterance) and is_unheard(job, state):
+        return Listen(job.turn, job.attempt, decision.reason)
+    return decision
+
+
+def _decide(job: Started | Utterance, state: CallState, age_s: float) -> Decision:
     if age_s > MAX_AGE_S:
         return Skip("stale")
     if state.ended is not None:

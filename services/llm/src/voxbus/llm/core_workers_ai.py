@@ -41,6 +41,9 @@ class RunReader:
         text = told.get("response")
         return "" if text is None else str(text)
 
+    def tool_names(self) -> list[str]:
+        return [call.name for call in self._tools]
+
     def tool_calls(self) -> list[Call]:
         return self._tools
 

@@ -24,7 +24,10 @@ class Stopped(Exception):
 
 
 class LiveTurn:
-    """One turn in work. ``news``: the sequence of the last event that made its work doubtful; 0 = none."""
+    """One turn in work. ``news``: the sequence of the last event that made its work doubtful; 0 = none.
+
+    ``decided`` is set when the utterance was confirmed or something else came of it, or the call ended.
+    """
 
     def __init__(self, call: str, turn: int, attempt: int) -> None:
         self.call = call
@@ -32,6 +35,8 @@ class LiveTurn:
         self.attempt = attempt
         self.news = 0
         self.confirmed = asyncio.Event()
+        self.decided = asyncio.Event()
+        self.ended = False
         self._work: asyncio.Task[None] | None = None
 
     async def run(self, work: Coroutine[Any, Any, None]) -> bool:
@@ -53,6 +58,11 @@ class LiveTurn:
             self._work = None
         return True
 
+    async def through(self) -> bool:
+        """Whether the caller is through, once that is known: they said no more, or hung up."""
+        await self.decided.wait()
+        return self.confirmed.is_set() or self.ended
+
     def check(self) -> None:
         """Raises Stopped. To be called after waiting for the bus: ``asyncio.wait_for`` of Python 3.11, which the NATS
         client uses, loses a cancellation that comes together with the answer.
@@ -64,8 +74,11 @@ class LiveTurn:
         event = stored.event
         if isinstance(event, UtteranceConfirmed) and (event.turn, event.attempt) == (self.turn, self.attempt):
             self.confirmed.set()
+            self.decided.set()
         elif self._is_doubted_by(stored):
             self.news = stored.sequence
+            self.ended |= isinstance(event, Ended)
+            self.decided.set()
             if self._work is not None:
                 self._work.cancel()
 

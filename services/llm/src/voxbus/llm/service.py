@@ -10,16 +10,20 @@ from voxbus.common.bus import Bus, Follower, Job, JobRunner, Peers
 from voxbus.common.events import Event, Started, Stored, Utterance
 from voxbus.common.fold import CallState, fold
 from voxbus.common.logs import get_logger
+from voxbus.common.providers.breaker import Breakers
 from voxbus.common.speech import spoken
 from voxbus.llm import metrics
 from voxbus.llm.answering import Answering
 from voxbus.llm.asking import Asking
-from voxbus.llm.core_turn import GREETING_DELAY_S, Ask, Decision, Say, Skip, decide
+from voxbus.llm.core_turn import GREETING_DELAY_S, Ask, Listen, Say, Skip, decide
 from voxbus.llm.limits import Limits
+from voxbus.llm.listening import Listening
 from voxbus.llm.live import KINDS, LiveTurn, LiveTurns
 from voxbus.llm.providers import Providers
 from voxbus.llm.settings import LlmSettings
 from voxbus.llm.tools import Environment, Toolbox, ToolRounds
+from voxbus.llm.wish import Wish
+from voxbus.llm.work import through
 from voxbus.llm.writer import Overtaken, ReplyWriter
 
 #: A job that fails again is not thrown back and forth as fast as it will go.
@@ -41,9 +45,11 @@ class LlmService:
         environment.check(settings.agents_dir)
         self._toolbox = Toolbox(environment, settings.llm_tool_max_bytes)
         self._tool_rounds = ToolRounds(self._toolbox, settings.llm_tool_meanwhile_ms / 1000)
+        breakers = Breakers()
         self._answering = Answering(
-            Asking(self._providers, limits), self._tool_rounds, settings.llm_tool_rounds
+            Asking(self._providers, limits, breakers), self._tool_rounds, settings.llm_tool_rounds
         )
+        self._listening = Listening(self._providers, limits, breakers)
         self._live = LiveTurns()
         self._warming: set[asyncio.Task[None]] = set()
         self._follower: Follower | None = None
@@ -87,7 +93,8 @@ class LlmService:
                 await job.refuse("no job for this worker")
                 return
         try:
-            await self._work(job, event, live, received_s)
+            async with Wish(self._bus, live, event if isinstance(event, Utterance) else None) as wish:
+                await self._work(job, event, live, wish, received_s)
         except Exception:
             if job.redelivered:
                 await asyncio.sleep(_FAILED_AGAIN_S)
@@ -98,15 +105,21 @@ class LlmService:
     async def _warm(self, started: Started) -> None:
         await self._providers.warm(started.agent.llm, time.monotonic())
 
-    async def _work(self, job: Job, event: Started | Utterance, live: LiveTurn, received_s: float) -> None:
+    async def _work(
+        self, job: Job, event: Started | Utterance, live: LiveTurn, wish: Wish, received_s: float
+    ) -> None:
         """Decides, acts, and decides again when the log changed meanwhile."""
         begun: ReplyWriter | None = None
         for _ in range(_ROUNDS):
             news, live.news = live.news, 0
-            state = fold(await self._read(event.call, max(job.stored.sequence, news)))
+            events = await self._read(event.call, max(job.stored.sequence, news))
+            wish.read(events)
+            state = fold(events)
             decision = decide(event, state, time.time() - job.stored.time_s)
-            if isinstance(decision, Skip):
-                await self._skip(decision, begun)
+            if isinstance(decision, Skip | Listen):
+                await self._stop(decision, begun)
+                if isinstance(decision, Listen):
+                    await self._listen(job, decision, state, live, wish)
                 return
             assert state.started is not None
             if self._toolbox.refuses(agent := state.started.agent):
@@ -115,7 +128,10 @@ class LlmService:
                 )
             writer = begun = self._writer(event, decision, state, live, received_s)
             try:
-                if await live.run(self._act(job, decision, state, live, writer)):
+                if await live.run(self._act(job, decision, state, live, writer, wish)):
+                    if isinstance(decision, Ask) and writer.ended != "complete":
+                        failed = Listen(decision.turn, decision.attempt, "answered")
+                        await self._listen(job, failed, state, live, wish)
                     return
             except Overtaken:
                 if job.lapsed:  # whoever holds the job now goes on with it
@@ -132,10 +148,22 @@ class LlmService:
             events = await self._bus.read_log(call, through=at_least)
         return events
 
-    async def _skip(self, skip: Skip, begun: ReplyWriter | None) -> None:
-        metrics.SKIPPED.labels(skip.reason).inc()
-        if begun is not None and skip.reason == "superseded":
+    async def _stop(self, decision: Skip | Listen, begun: ReplyWriter | None) -> None:
+        why = decision.reason if isinstance(decision, Skip) else decision.why
+        metrics.SKIPPED.labels(why).inc()
+        if begun is not None and why == "superseded":
             await begun.end("cancelled")
+
+    async def _listen(self, job: Job, listen: Listen, state: CallState, live: LiveTurn, wish: Wish) -> None:
+        """The call goes on meanwhile, or is over: nothing that is heard of it stops this."""
+        assert state.started is not None
+        if wish.listed:
+            return
+        sure = state.turns[listen.turn].confirmed or state.ended is not None or live.confirmed.is_set()
+        if (sure or await through(job, live, state.started.agent)) and await self._listening.hears(
+            job, listen, state
+        ):
+            wish.note(certain=True)
 
     def _writer(
         self, event: Event, decision: Say | Ask, state: CallState, live: LiveTurn, received_s: float
@@ -152,15 +180,19 @@ class LlmService:
         )
 
     async def _act(
-        self, job: Job, decision: Decision, state: CallState, live: LiveTurn, writer: ReplyWriter
+        self,
+        job: Job,
+        decision: Say | Ask,
+        state: CallState,
+        live: LiveTurn,
+        writer: ReplyWriter,
+        wish: Wish,
     ) -> None:
         match decision:
             case Say():
                 await self._say(job, decision, state, writer)
             case Ask():
-                await self._answering.answer(job, decision, state, live, writer)
-            case Skip():
-                raise AssertionError("nothing to do was decided before")
+                await self._answering.answer(job, decision, state, live, writer, wish)
             case _:
                 assert_never(decision)
 

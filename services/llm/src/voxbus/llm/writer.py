@@ -14,7 +14,6 @@ from voxbus.common.agents import Voice
 from voxbus.common.bus import Bus, Condition
 from voxbus.common.errors import ConditionFailed, Conflict
 from voxbus.common.events import (
-    DoNotCallRequested,
     Event,
     HangupRequested,
     ReplyEnded,
@@ -57,6 +56,8 @@ class ReplyWriter:
     """``published``: the sentences of the reply that are in the log already; ``meanwhile``: which of them were said
     while a tool was under way. ``received_s`` is monotonic.
 
+    ``ended``: why it did, by us.
+
     ``notice``: the sentences that the reply begins with, which the caller must hear to their end. They answer nothing,
     as what is said meanwhile does not.
 
@@ -86,6 +87,7 @@ class ReplyWriter:
         self._tools_ms = 0.0
         self._tools_since_ms: float | None = None
         self._notice = notice
+        self.ended: EndReason | None = None
         self.published = published
         self.meanwhile = meanwhile | frozenset(range(len(notice)))
 
@@ -187,9 +189,6 @@ class ReplyWriter:
     async def hang_up(self, reason: str) -> None:
         await self._add(HangupRequested(**self._of, reason=reason))
 
-    async def do_not_call(self, text: str) -> None:
-        await self._add(DoNotCallRequested(**self._of, text=text))
-
     async def transfer(self, target: str) -> None:
         await self._add(TransferRequested(**self._of, target=target))
 
@@ -201,6 +200,7 @@ class ReplyWriter:
             input_tokens=by.input_tokens, output_tokens=by.output_tokens, total_ms=self.elapsed_ms(),
         )  # fmt: skip
         await self._append(ended)
+        self.ended = reason
         metrics.REPLIES.labels(reason).inc()
 
     async def _add(self, event: Event) -> None:

@@ -104,6 +104,8 @@ class Settler:
     async def _refuse(self, stored: Stored, event: DoNotCallRequested) -> None:
         """The person at the other end is never called again, by whatever number we know them."""
         started = fold(await self._read(event.call, stored.sequence)).started
+        if started is None:  # it came so late that the rest is in the archive alone
+            started = fold(await self._bus.read_archive(event.call)).started
         number = ""
         if started is not None:
             number = started.to_number if started.direction == "outbound" else started.from_number

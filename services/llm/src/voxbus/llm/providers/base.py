@@ -43,7 +43,8 @@ class Text:
 class ToolCall:
     """A whole call: its arguments have all arrived. Nobody has looked yet whether they are what the tool wants.
 
-    ``malformed``: they were no object at all.
+    ``malformed``: they were no object at all. ``do_not_call`` comes as soon as it is named, and maybe more
+    than once.
     """
 
     name: str

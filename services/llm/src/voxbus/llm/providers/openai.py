@@ -14,7 +14,7 @@ from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
 from voxbus.common.providers.accounts import OPENAI_URL
 from voxbus.llm.core_chunks import ReplyReader, chat_messages
-from voxbus.llm.core_effects import schemas
+from voxbus.llm.core_effects import DO_NOT_CALL, schemas
 from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads
 
@@ -54,6 +54,8 @@ class OpenAi:
             async for payload in payloads(response):
                 if text := reader.read(payload):
                     yield Text(text)
+                if DO_NOT_CALL in reader.tool_names():
+                    yield ToolCall(DO_NOT_CALL, {})
                 if not finished and (reader.finish or reader.done):
                     finished = True
                     for call in reader.tool_calls():

@@ -26,6 +26,8 @@ class Scripted:
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         given = answer(request.agent, request.conversation, [tool.name for tool in request.tools])
+        if given.reply.action == "do_not_call":  # before the words: nobody may hear these to their end
+            yield ToolCall(DO_NOT_CALL, {})
         if given.arguments is not None:
             yield ToolCall(given.reply.tool, given.arguments)
             yield Finish("tool_calls")
@@ -37,8 +39,6 @@ class Scripted:
         match given.reply.action:
             case "end_call":
                 yield ToolCall(END_CALL, {})
-            case "do_not_call":
-                yield ToolCall(DO_NOT_CALL, {})
             case "transfer_call":
                 yield ToolCall(TRANSFER_CALL, {"target": given.reply.target})
         yield Finish("stop")

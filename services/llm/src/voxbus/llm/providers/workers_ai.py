@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers import http
-from voxbus.llm.core_effects import schemas
+from voxbus.llm.core_effects import DO_NOT_CALL, schemas
 from voxbus.llm.core_workers_ai import RunReader, run_messages
 from voxbus.llm.providers.base import Delta, Finish, Generation, Request, Text, ToolCall, Usage
 from voxbus.llm.providers.sse import payloads
@@ -38,6 +38,8 @@ class WorkersAi:
             async for payload in payloads(response):
                 if text := reader.read(payload):
                     yield Text(text)
+                if DO_NOT_CALL in reader.tool_names():
+                    yield ToolCall(DO_NOT_CALL, {})
         if not reader.done:
             raise ProviderError("cut_off", "the stream ended before the reply")
         calls = reader.tool_calls()
