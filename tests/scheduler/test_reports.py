@@ -138,12 +138,19 @@ async def test_a_bearer_is_no_signature(client: Client) -> None:
     assert (answer.status_code, answer.json()["error"]) == (401, "unsigned")
 
 
-@pytest.mark.parametrize("session", ["", "nobody"])
-async def test_a_report_of_an_outbound_call_that_nobody_ordered_is_refused(
-    client: Client, session: str
-) -> None:
-    answer = await post(client, report(direction="outbound", sessionId=session))
+async def test_a_report_of_a_session_that_was_never_ours_is_refused(client: Client) -> None:
+    """Or of one that was erased."""
+    answer = await post(client, report(direction="outbound", sessionId="nobody"))
     assert (answer.status_code, answer.json()["error"]) == (404, "unknown_call")
+    assert (await client.http.get(f"/v1/reports/{SID}")).status_code == 404
+
+
+async def test_the_report_of_a_call_that_another_dialer_made_is_kept(client: Client) -> None:
+    """It has no session, and no order here."""
+    sent = report(direction="outbound")
+    answer = await post(client, sent)
+    assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
+    assert (await client.http.get(f"/v1/reports/{SID}")).content == sent
 
 
 @pytest.mark.parametrize(

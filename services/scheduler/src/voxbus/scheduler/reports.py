@@ -39,8 +39,9 @@ class Reports:
         except ValidationError as error:
             raise Refused(422, "bad_report", wrong_fields(error)) from None
         call_id = await self.book.find(report.session_id, report.call_sid)
-        if call_id is None and report.direction == "outbound":
-            # Inbound calls are nobody's order. An outbound one has its row before it is dialled.
+        if call_id is None and report.direction == "outbound" and report.session_id:
+            # Ours have their rows before they are dialled: this one is none of ours, or was erased. Calls in, and those
+            # that another dialer made, have no session and are nobody's order here.
             raise Refused(404, "unknown_call", "no call of ours has this session or call sid")
         new = await self.book.keep_report(report.call_sid, call_id, body.decode(), now_s)
         log.info(
