@@ -106,6 +106,22 @@ def test_a_csv_file() -> None:
     ]
 
 
+def test_half_of_a_character_is_no_reason_to_lose_the_list() -> None:
+    row = {"to": "+12125550123", "consent": CONSENT, "variables": {"name": "Ann \ud83d"}}
+    (contact,), _ = checked([row])
+    assert contact.variables == {"name": "Ann ?"}
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"])
+def test_only_a_line_break_ends_a_row(mark: str) -> None:
+    said = f"it costs 10{mark}0 dollars"
+    rows = f"to,consent_source,consent_at,note\r\n+12125550123,form,2026-01-02T03:04:05Z,{said}\r\n"
+    rows += "+13035550199,form,2026-01-02T03:04:05Z,x\r\n"
+    good, bad = check(read_csv(rows.encode()), lambda _: "", NOW_S)
+    assert bad == []
+    assert [(c.line, c.variables) for c in good] == [(2, {"note": said}), (3, {"note": "x"})]
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -121,7 +137,9 @@ def test_what_is_no_csv_list_is_refused_as_a_whole(body: bytes, said: str) -> No
         check(read_csv(body), lambda _: "", NOW_S)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"7", b'{"contacts": 7}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"7", b'{"contacts": 7}', b"[" * 200_000, b"[" * 200 + b"]" * 200]
+)
 def test_what_is_no_json_list_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(NotAList):
         check(read_json(body), lambda _: "", NOW_S)

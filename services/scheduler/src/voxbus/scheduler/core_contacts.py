@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from voxbus.common.json_text import loads
 from voxbus.scheduler.core_numbers import is_assigned, normalize, zones_of
 from voxbus.scheduler.core_orders import Name, Value
 from voxbus.scheduler.core_window import zone
@@ -79,7 +80,7 @@ Objection = Callable[[Contact], str]
 
 def read_json(body: bytes) -> Iterator[tuple[int, Any]]:
     try:
-        found = json.loads(body)
+        found = loads(body)
     except ValueError:
         raise NotAList("the body is not JSON") from None
     if isinstance(found, dict):
@@ -94,7 +95,8 @@ def read_csv(body: bytes) -> Iterator[tuple[int, Any]]:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NotAList("the file is not UTF-8") from None
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    # Not by str.splitlines, which breaks lines at a dozen other characters, too.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         if TO not in header or len(set(header)) != len(header):
