@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from nats.aio.msg import Msg
+from prometheus_client import REGISTRY
 
 from voxbus.common import subjects
 from voxbus.common.agents import Agent, Voice
-from voxbus.common.bus import Bus, BusConfig, direct, ensure, log, not_ended, under
+from voxbus.common.bus import Bus, BusConfig, direct, ensure, log, not_ended, setup, under
 from voxbus.common.bus.requests import Requests
-from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, LogIncomplete
+from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, LogFull, LogIncomplete
 from voxbus.common.events import (
     Attached,
     Ended,
@@ -51,6 +53,10 @@ def utterance(sid: str, holder: int, turn: int) -> Utterance:
     )
 
 
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(f"voxbus_{name}_total") or 0.0
+
+
 async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
@@ -66,6 +72,47 @@ async def test_a_second_event_on_a_subject_is_refused_and_the_first_is_kept(bus:
     assert stored.sequence == first
     assert isinstance(stored.event, Sentence)
     assert stored.event.text == "First."
+
+
+async def test_a_log_that_is_full_is_not_taken_for_one_that_has_the_event(
+    nats_server: NatsServer, sid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "CALLS_MAX_BYTES", 20_000)
+    bus = await Bus.connect(BusConfig(url=nats_server.url))
+    await ensure(bus)
+    refused = counted("bus_store_failed")
+    await bus.append(sentence(sid, 0))
+    with pytest.raises(LogFull, match="maximum bytes"):
+        await write(bus, [sentence(sid, index, "x" * 1000) for index in range(1, 50)])
+    assert counted("bus_store_failed") == refused + 1
+    with pytest.raises(Conflict):  # a full stream still knows what it has
+        await bus.append(sentence(sid, 0))
+    await bus.purge_log(sid, through=10)
+    await bus.append(sentence(sid, 100))
+    await bus.close()
+
+
+async def test_a_stream_that_refuses_for_now_is_asked_again_after_a_pause(
+    nats_server: NatsServer, sid: str
+) -> None:
+    """As a cluster without a leader does, at once and for as long as it has none."""
+    bus = await Bus.connect(BusConfig(url=nats_server.url))
+    other = await Bus.connect(BusConfig(url=nats_server.url))
+    asked = 0
+
+    async def refuse(message: Msg) -> None:
+        nonlocal asked
+        asked += 1
+        error = {"code": 503, "err_code": 10008, "description": "JetStream system temporarily unavailable"}
+        await message.respond(json.dumps({"error": error}).encode())
+
+    await other.control.subscribe("call.>", cb=refuse)
+    await other.control.flush()
+    with pytest.raises(BusUnavailable):
+        await bus.log.append(Ended(call=sid, reason="carrier"), timeout_s=1)
+    assert 2 <= asked <= 30
+    await other.close()
+    await bus.close()
 
 
 async def test_an_unanswered_publish_is_recognized_as_our_own(bus: Bus, sid: str) -> None:

@@ -14,6 +14,7 @@ call may succeed when it is made again.
      |    +-- ConditionFailed   what had to hold at publish time does not hold (any more)
      |    +-- LogIncomplete     a follower answered that has not seen our message yet
      |    +-- BusUnavailable    no answer in time, no stream, or no connection
+     |    |    +-- LogFull      the stream stores nothing: it is full, or its disk
      |    |    +-- BusClosed    our connection was closed, by us or for good: nothing goes over it any more
      |    +-- LoginRefused      the server does not know us
      |    +-- SubjectRefused    the server knows us, and we have no right to what we tried
@@ -82,6 +83,12 @@ class BusUnavailable(BusError):
 class BusClosed(BusUnavailable):
     code = "bus_closed"
     retry = False
+
+
+class LogFull(BusUnavailable):
+    """Until somebody makes room. Waiting alone helps only where logs of ended calls are about to go."""
+
+    code = "log_full"
 
 
 class LoginRefused(BusError):

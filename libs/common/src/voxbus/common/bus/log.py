@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import nats.errors
 import nats.js.errors as js_errors
 from nats.aio.msg import Msg
 
-from voxbus.common import subjects
+from voxbus.common import subjects, telemetry
 from voxbus.common.bus.direct import TooManySubjects, direct_get
 from voxbus.common.bus.following import Follower, OnEvent, OpenLog, stored_of
 from voxbus.common.bus.requests import AnswerLost, Requests
@@ -25,6 +26,7 @@ from voxbus.common.errors import (
     BusUnavailable,
     ConditionFailed,
     Conflict,
+    LogFull,
     LogIncomplete,
 )
 from voxbus.common.events import KINDS, Event, Stored
@@ -32,8 +34,9 @@ from voxbus.common.events import KINDS, Event, Stored
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-#: JetStream's own error codes.
-_SUBJECT_TAKEN = 10077
+#: JetStream's own error code for whatever kept it from storing a message, and its words for the one reason that we want.
+_STORE_FAILED = 10077
+_SUBJECT_TAKEN = "maximum messages per subject exceeded"
 
 #: A publish that was not answered is tried again with the same message id, which the stream recognizes.
 _ANSWER_TIMEOUT_S = 1.0
@@ -41,6 +44,10 @@ _RETRY_S = 0.1
 _NO_RESPONDERS = "503"
 #: A stream answers at most this many subjects to one ``multi_last``.
 _MAX_SUBJECTS = 1024
+
+_NOT_STORED = telemetry.counter(
+    "bus_store_failed", "Events that the stream of calls could not store: it is full, or its disk."
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ class Log:
         """Stores the event and returns its sequence.
 
         Raises Conflict when its subject is taken (by an event that somebody else wrote), ConditionFailed when
-        ``only_if`` does not hold, BusUnavailable when nothing answered for ``timeout_s``, BusClosed when nothing will.
+        ``only_if`` does not hold, BusUnavailable when nothing answered for ``timeout_s``, BusClosed when nothing will,
+        LogFull.
         """
         subject = subjects.event(event.call, event.kind, event.key())
         headers = {"Nats-Msg-Id": uuid.uuid4().hex}
@@ -85,32 +93,36 @@ class Log:
             except (AnswerLost, TimeoutError):
                 pass
             except nats.errors.OutboundBufferLimitError:
-                await asyncio.sleep(_RETRY_S)  # disconnected, and so much waits to be sent already
+                await _pause()  # disconnected, and so much waits to be sent already
             except nats.errors.ConnectionClosedError as error:
                 raise BusClosed(f"{event.kind}: the connection is closed") from error
             except nats.errors.Error as error:
                 raise BusUnavailable(f"{event.kind}: {type(error).__name__}") from error
             else:
                 if _status(answer) == _NO_RESPONDERS:
-                    await asyncio.sleep(_RETRY_S)  # no stream leader just now: a restart, or an election
+                    await _pause()  # no stream leader just now: a restart, or an election
                 else:
                     answered = json.loads(answer.data)
                     if "error" not in answered:
                         return int(answered["seq"])
-                    self._refused(subject, answered["error"])
+                    await self._refused(event, subject, answered["error"])
+                    await _pause()
             if asyncio.get_running_loop().time() >= deadline:
                 raise BusUnavailable(f"{event.kind} was not stored: no answer in {timeout_s:g} s")
 
-    @staticmethod
-    def _refused(subject: str, error: dict[str, object]) -> None:
+    async def _refused(self, event: Event, subject: str, error: dict[str, object]) -> None:
         """Raises what the stream's refusal means; returns when trying again may help."""
-        code = error.get("err_code")
-        if code == _SUBJECT_TAKEN:
-            raise Conflict(subject)
+        code, reason = error.get("err_code"), error.get("description")
+        if code == _STORE_FAILED:
+            # Words may change with the server; what is stored does not.
+            if reason == _SUBJECT_TAKEN or await self.stored(event) is not None:
+                raise Conflict(subject)
+            _NOT_STORED.inc()
+            raise LogFull(f"{event.kind} was not stored: {reason}")
         if code in WRONG_LAST_SEQUENCE:
-            raise ConditionFailed(f"{subject}: {error.get('description')}")
+            raise ConditionFailed(f"{subject}: {reason}")
         if error.get("code") != 503:
-            raise BusError(f"{subject} was refused: {error.get('description')} ({code})")
+            raise BusError(f"{subject} was refused: {reason} ({code})")
 
     async def stored(self, event: Event) -> Stored | None:
         """What the log holds at this event's subject: what to read after a Conflict."""
@@ -183,6 +195,11 @@ class Log:
         follower = Follower(self._client, on_event)
         await follower.start([subjects.log_of("*", kind) for kind in kinds] or [subjects.log_of()])
         return follower
+
+
+async def _pause() -> None:
+    """Of those that were refused in the same moment, not all come back in the same moment."""
+    await asyncio.sleep(_RETRY_S * random.uniform(0.5, 1.5))
 
 
 def _status(message: Msg) -> str:
