@@ -134,6 +134,13 @@ def test_while_the_bus_is_away_nothing_is_owed(line: Line) -> None:
     assert line.due(27_000, 0) == "no_capacity"
 
 
+def test_while_the_bus_is_away_no_worker_can_take_the_call(line: Line) -> None:
+    line.closing.wait(4_000)
+    assert line.due(6_999, 0) is None
+    assert line.due(7_000, 0) == "no_capacity"
+    assert line.closing.lacking == "stt"
+
+
 def test_a_machine_is_not_answered_before_it_is_through(agent: Agent) -> None:
     line = Line(agent.model_copy(update={"machine_detection": "leave_message"}))
     line.attach()

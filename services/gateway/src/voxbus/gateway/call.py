@@ -214,7 +214,7 @@ class Call:
             return
         if self.player.speaks:
             self._closing.heard()
-        elif not self._bus.connected:
+        if not self._bus.connected:
             self._closing.wait(now_ms)
         silent_since = self.player.silent_since(now_ms)
         reason = self._closing.due(now_ms, silent_since)

@@ -111,7 +111,8 @@ class Closing:
         self._owing_ms = None
 
     def wait(self, now_ms: float) -> None:
-        """The bus is away: what is owed cannot come."""
+        """The bus is away: no worker can take the call, and what is owed cannot come."""
+        self._attach_by_ms = now_ms + self._limits.attach
         if self._owing_ms is not None:
             self._owing_ms = now_ms
 
