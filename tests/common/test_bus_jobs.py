@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -261,6 +262,23 @@ async def test_a_failing_handler_hands_its_job_over_visibly(
     await until(lambda: len(failing.failures) >= 2)
     failing.fail_with = None
     await until(lambda: not failing.runner.jobs)
+
+
+async def test_a_job_that_fails_again_and_again_comes_back_ever_later(
+    bus: Bus, worker: MakeWorker, sid: str, agent: Agent
+) -> None:
+    failing = await worker()
+    failing.fail_with = RuntimeError("as always")
+    tried_s: list[float] = []
+    await start_call(bus, sid, agent)
+    for tries in range(1, 6):
+        await until(lambda tries=tries: len(failing.failures) >= tries)  # type: ignore[misc]
+        tried_s.append(time.monotonic())
+    assert len(failing.failures) == 5
+    gaps_s = [after - before for before, after in pairwise(tried_s)]
+    # At once for the first time, which may have been an accident.
+    for gap_s, least_s in zip(gaps_s[1:], (0.2, 0.4, 0.8), strict=True):
+        assert gap_s > least_s
 
 
 async def test_an_unknown_version_waits_for_a_worker_that_knows_it(

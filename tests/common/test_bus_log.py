@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgpack
 import pytest
 from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
@@ -16,7 +17,7 @@ from voxbus.common import subjects
 from voxbus.common.agents import Agent, Voice
 from voxbus.common.bus import Bus, BusConfig, direct, ensure, log, not_ended, setup, under
 from voxbus.common.bus.requests import Requests
-from voxbus.common.errors import BusUnavailable, ConditionFailed, Conflict, LogFull, LogIncomplete
+from voxbus.common.errors import BusError, BusUnavailable, ConditionFailed, Conflict, LogFull, LogIncomplete
 from voxbus.common.events import (
     Attached,
     Ended,
@@ -230,6 +231,69 @@ async def test_an_open_log_catches_up_after_the_server_was_away(
     await until(lambda: len(later) == 3, 30)
     await log.close()
     await other.close()
+
+
+async def from_the_future(bus: Bus, sid: str) -> None:
+    """An event of a kind that this build does not know is stored: a newer one is being rolled out."""
+    subject = subjects.event(sid, "laughed", "1")
+    await bus.control.jetstream().publish(subject, msgpack.packb({"v": 1, "call": sid}))
+
+
+async def test_an_event_of_the_future_is_skipped_and_counted_by_everybody_who_reads(
+    bus: Bus, new_sid: Callable[[], str], agent: Agent
+) -> None:
+    sid = new_sid()
+    skipped = counted("bus_events_skipped")
+    await bus.append(started(sid, agent))
+    await from_the_future(bus, sid)
+    await bus.append(sentence(sid, 0))
+    assert [s.event.kind for s in await bus.read_log(sid)] == ["started", "sentence"]
+    assert counted("bus_events_skipped") == skipped + 1
+    later: list[Stored] = []
+    log = await bus.open_log(sid, later.append)
+    follower = await bus.follow(later.append)
+    await from_the_future(bus, new_sid())
+    await bus.append(sentence(sid, 1))
+    await until(lambda: len(later) == 2)
+    assert [s.event.key() for s in (*log.snapshot, *later)] == ["0", "1.0.0", "1.0.1", "1.0.1"]
+    await log.close()
+    await follower.close()
+
+
+async def test_an_open_log_catches_up_past_an_event_of_the_future(
+    nats_server: NatsServer, bus: Bus, sid: str, agent: Agent
+) -> None:
+    await bus.append(started(sid, agent))
+    later: list[Stored] = []
+    log = await bus.open_log(sid, later.append)
+    await from_the_future(bus, sid)
+    await nats_server.restart()
+    await until(lambda: bus.connected)
+    await bus.append(sentence(sid, 0))
+    await until(lambda: len(later) == 1)
+    await log.close()
+
+
+async def test_an_open_log_tries_to_catch_up_whatever_goes_wrong(
+    nats_server: NatsServer, bus: Bus, sid: str, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bus.append(started(sid, agent))
+    later: list[Stored] = []
+    log = await bus.open_log(sid, later.append)
+    read, failures = bus.log.read, [ZeroDivisionError(), BusError("refused")]
+
+    async def fail(sid: str) -> list[Stored]:
+        if failures:
+            raise failures.pop()
+        return await read(sid)
+
+    monkeypatch.setattr(bus.log, "read", fail)
+    await nats_server.restart()
+    await until(lambda: bus.connected)
+    await bus.append(sentence(sid, 0))
+    await until(lambda: len(later) == 1)
+    assert not failures
+    await log.close()
 
 
 async def test_a_publish_waits_for_a_server_that_restarts(

@@ -26,8 +26,6 @@ from voxbus.llm.wish import Wish
 from voxbus.llm.work import through
 from voxbus.llm.writer import Overtaken, ReplyWriter
 
-#: A job that fails again is not thrown back and forth as fast as it will go.
-_FAILED_AGAIN_S = 0.25
 #: A reply is taken up again when the log changed under it; it does not change more often than this.
 _ROUNDS = 4
 
@@ -95,10 +93,6 @@ class LlmService:
         try:
             async with Wish(self._bus, live, event if isinstance(event, Utterance) else None) as wish:
                 await self._work(job, event, live, wish, received_s)
-        except Exception:
-            if job.redelivered:
-                await asyncio.sleep(_FAILED_AGAIN_S)
-            raise
         finally:
             self._live.leave(live)
 

@@ -1,18 +1,19 @@
-"""Live readers: of one call, whole and in order, and of all calls."""
+"""Live readers: of one call, whole and in order, and of all calls. Nobody who reads stops at an event of the future."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
 
-from voxbus.common import subjects
+from voxbus.common import subjects, telemetry
 from voxbus.common.bus.subscription import Subscription, known, reaching
 from voxbus.common.codec import decode
-from voxbus.common.errors import BusUnavailable, CodecError
+from voxbus.common.errors import BusClosed, BusUnavailable, CodecError
 from voxbus.common.events import Stored
 
 if TYPE_CHECKING:
@@ -22,22 +23,35 @@ if TYPE_CHECKING:
 
 OnEvent = Callable[[Stored], None]
 
+_CATCH_UP_AGAIN_S = 0.1
 
-def stored_of(subject: str, headers: dict[str, str], data: bytes) -> Stored:
-    """The event in a message of the stream, or of its republished copy. Raises CodecError."""
+_SKIPPED = telemetry.counter(
+    "bus_events_skipped", "Events that were skipped where a log was read: this build cannot read them."
+)
+
+
+def stored_of(subject: str, headers: dict[str, str], data: bytes) -> Stored | None:
+    """The event in a message of the stream, or of its republished copy. None, and counted, when we cannot read it.
+
+    As a rule it is of a newer build that is being rolled out: its call goes on without it here.
+    """
     _, kind, _ = subjects.parse_event(subject)
+    try:
+        event = decode(kind, data)
+    except CodecError:
+        _SKIPPED.inc()
+        return None
     when = datetime.fromisoformat(headers["Nats-Time-Stamp"]).timestamp()
-    return Stored(int(headers["Nats-Sequence"]), when, decode(kind, data))
+    return Stored(int(headers["Nats-Sequence"]), when, event)
 
 
 class Follower:
-    """A live reader of every call. ``undecodable`` counts events of the future, which are skipped."""
+    """A live reader of every call."""
 
     def __init__(self, client: Client, on_event: OnEvent) -> None:
         self._client = client
         self._on_event = on_event
         self._subscriptions: list[Subscription] = []
-        self.undecodable = 0
 
     async def start(self, filters: list[str]) -> None:
         for one in filters:
@@ -46,11 +60,8 @@ class Follower:
             self._subscriptions.append(await known(self._client, subscription))
 
     async def _receive(self, message: Msg) -> None:
-        try:
-            stored = stored_of(message.subject, message.headers or {}, message.data)
-        except CodecError:
-            self.undecodable += 1
-        else:
+        stored = stored_of(message.subject, message.headers or {}, message.data)
+        if stored is not None:
             self._on_event(stored)
 
     async def close(self) -> None:
@@ -79,7 +90,6 @@ class OpenLog:
         self._subscription: Subscription | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self.snapshot: list[Stored] = []
-        self.undecodable = 0
 
     async def start(self) -> None:
         # Subscribed first and read second: an event is in one of the two, or in both and then dropped once. Both go
@@ -98,10 +108,8 @@ class OpenLog:
         self._reconnected.append(self._on_reconnected)
 
     async def _receive(self, message: Msg) -> None:
-        try:
-            stored = stored_of(message.subject, message.headers or {}, message.data)
-        except CodecError:
-            self.undecodable += 1
+        stored = stored_of(message.subject, message.headers or {}, message.data)
+        if stored is None:
             return
         if self._early is not None:
             self._early.append(stored)
@@ -124,17 +132,22 @@ class OpenLog:
             self._catching_up = asyncio.create_task(self._catch_up(), name="catch up with the log")
 
     async def _catch_up(self) -> None:
-        """Reads what was stored while nobody told us."""
+        """Reads what was stored while nobody told us. Until that is done, what comes later is kept back."""
         while True:
             try:
-                missed = await self._log.read(self._sid)
+                for stored in await self._log.read(self._sid):
+                    self._deliver(stored)
+                self._deliver_early()
+            except BusClosed:
+                return
             except BusUnavailable:
-                await asyncio.sleep(0.1)
-                continue
-            for stored in missed:
-                self._deliver(stored)
-            self._deliver_early()
-            return
+                await asyncio.sleep(_CATCH_UP_AGAIN_S)
+            except Exception:  # whatever it is, it may not make the call deaf to its log
+                logging.getLogger(__name__).exception("a log was not caught up with yet")
+                self._early = self._early or []
+                await asyncio.sleep(_CATCH_UP_AGAIN_S)
+            else:
+                return
 
     async def close(self) -> None:
         if self._on_reconnected in self._reconnected:

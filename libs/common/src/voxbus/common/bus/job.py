@@ -37,9 +37,10 @@ class Runner(Protocol):
 class Job:
     """One job in this worker's hands.
 
-    ``received_ms`` is the Unix time of its delivery. ``draining`` is set when the worker should let go of it soon.
-    ``lapsed`` is true once the lease may have been lost: then neither done() nor hand_over() says anything to the
-    server, because somebody else may hold the job, and the handler must go by the log.
+    ``received_ms`` is the Unix time of its delivery, ``deliveries`` how many it has had that the server remembers.
+    ``draining`` is set when the worker should let go of it soon. ``lapsed`` is true once the lease may have been lost:
+    then neither done() nor hand_over() says anything to the server, because somebody else may hold the job, and the
+    handler must go by the log.
     """
 
     def __init__(self, runner: Runner, message: Msg, stored: Stored) -> None:
@@ -47,12 +48,16 @@ class Job:
         self._message = message
         self.stored = stored
         self.received_ms = time.time_ns() // 1_000_000
-        self.redelivered = message.metadata.num_delivered > 1
+        self.deliveries = message.metadata.num_delivered
         self.draining = runner.draining
         self.lapsed = False
         self._finished = False
         self._beaten_s = time.monotonic()
         self._progress_until_s = self._beaten_s + ACK_WAIT_S
+
+    @property
+    def redelivered(self) -> bool:
+        return self.deliveries > 1
 
     @property
     def event(self) -> Event:

@@ -34,6 +34,9 @@ _HEARTBEAT_S = ACK_WAIT_S / 4
 _PULL_S = 1.0
 #: Jobs of a future version come back after this long, for a worker that knows them.
 _UNKNOWN_DELAY_S = 5.0
+#: A job whose handler failed comes back at once, for that may have been an accident; then ever later.
+_FAILED_AGAIN_S = 0.25
+_FAILED_AGAIN_MAX_S = 2.0
 
 _CAPACITY = telemetry.gauge("jobs_capacity", "How many jobs this worker takes at once.")
 _IN_HAND = telemetry.gauge("jobs_in_hand", "Jobs that this worker holds.")
@@ -59,7 +62,7 @@ class JobRunner:
     """Pulls jobs of one consumer, at most ``capacity`` at a time, and runs ``handle(job)`` for each as a task.
 
     The handler ends its job with done(), hand_over() or refuse(). One that returns without is counted as done; one
-    that raises hands its job over, and ``on_failure(job, error)`` hears of it.
+    that raises hands its job over, ever later, and ``on_failure(job, error)`` hears of it.
 
     ``at_once``: how many jobs are asked for at a time. One is fairest; where the holder of many dies they come back
     together, and each would cost a way to the server and back.
@@ -221,7 +224,7 @@ class JobRunner:
             raise
         except Exception as error:  # noqa: BLE001 - the job goes to somebody else, visibly
             self._on_failure(job, error)
-            await job.hand_over()
+            await job.hand_over(_failed_delay_s(job.deliveries))
         finally:
             self.jobs.pop(job.stored.sequence, None)
             _IN_HAND.dec()
@@ -258,3 +261,7 @@ class JobRunner:
         await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
         with contextlib.suppress(nats.errors.Error, TimeoutError):
             await self._client.flush(1)
+
+
+def _failed_delay_s(deliveries: int) -> float:
+    return min(_FAILED_AGAIN_MAX_S, _FAILED_AGAIN_S * 2 ** min(deliveries - 2, 9)) if deliveries > 1 else 0.0

@@ -34,7 +34,7 @@ from voxbus.common.events import KINDS, Event, Stored
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-#: JetStream's own error code for whatever kept it from storing a message, and its words for the one reason that we want.
+#: JetStream's one error code for whatever kept it from storing a message, and its words for the reason that we want.
 _STORE_FAILED = 10077
 _SUBJECT_TAKEN = "maximum messages per subject exceeded"
 
@@ -131,7 +131,7 @@ class Log:
         return found[0] if found else None
 
     async def read(self, sid: str, *, through: int = 0, kinds: tuple[str, ...] = ()) -> list[Stored]:
-        """All events of the call in order, up to the sequence ``through`` (0 = all there are).
+        """All events of the call that we can read, in order, up to the sequence ``through`` (0 = all there are).
 
         With ``through`` the event of that sequence must be in the answer: a replica that has not seen it yet is asked
         again, LogIncomplete is raised when that does not help. ``kinds``: only these.
@@ -177,12 +177,12 @@ class Log:
         query: dict[str, object] = {"multi_last": filters, "batch": _MAX_SUBJECTS}
         if through:
             query["up_to_seq"] = through
-        events = [
+        found = [
             stored_of(message.headers["Nats-Subject"], message.headers, message.data)
             for message in await direct_get(self._requests, stream, query)
             if message.headers is not None
         ]
-        return sorted(events, key=lambda stored: stored.sequence)
+        return sorted(filter(None, found), key=lambda stored: stored.sequence)
 
     async def open(self, sid: str, on_event: OnEvent) -> OpenLog:
         """The log so far, and then each later event exactly once and in order, over lost connections too."""
