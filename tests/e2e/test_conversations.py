@@ -87,6 +87,15 @@ async def key_over_the_agent(caller: Caller) -> None:
     await caller.listen(quiet_ms=PAUSE_MS)
 
 
+async def terminators(caller: Caller) -> None:
+    """One alone over the greeting, then one behind a code that was complete without it."""
+    await caller.until_speaking(100)
+    await caller.press("#")
+    await caller.listen(quiet_ms=PAUSE_MS)
+    await caller.press("2#")
+    await caller.listen(quiet_ms=PAUSE_MS)
+
+
 async def unknown_words(caller: Caller) -> None:
     await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("the moon is made of old green cheese"))
@@ -130,11 +139,12 @@ async def calls(phone: Phone) -> Calls[Held]:
     names = [script.__name__ for script in SCRIPTS]
     outcomes = await asyncio.gather(
         phone.call(silence, "impatient"),
+        phone.call(terminators, "brief"),
         phone.call(story, line=ECHO),
         *(phone.call(script) for script in SCRIPTS),
         return_exceptions=True,
     )
-    return Calls(dict(zip(("silence", "echo", *names), outcomes, strict=True)))
+    return Calls(dict(zip(("silence", "terminators", "echo", *names), outcomes, strict=True)))
 
 
 async def test_a_call_from_hello_to_goodbye(calls: Calls[Held]) -> None:
@@ -244,6 +254,16 @@ async def test_a_key_cuts_the_agent(calls: Calls[Held]) -> None:
     (interrupted,) = call.events(Interrupted)
     assert interrupted.turn == 2
     assert call.heard(3) == "You are confirmed."
+
+
+async def test_a_terminator_is_answered_alone_and_does_not_cut_the_answer_to_its_code(
+    calls: Calls[Held],
+) -> None:
+    call = calls["terminators"]
+    assert [key.digit for key in call.events(Dtmf)] == ["#", "2", "#"]
+    said = [(utterance.text, utterance.ended_by) for utterance in call.events(Utterance)]
+    assert said == [("", "no_words"), ("2", "dtmf")]
+    assert (call.heard(2), call.heard(3)) == ("Say that again.", "You are confirmed.")
 
 
 async def test_what_the_grammar_does_not_know_is_asked_for_again(calls: Calls[Held]) -> None:

@@ -7,7 +7,7 @@ override the turn rules and the providers of the workers; what it leaves out is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,12 +43,25 @@ class TurnRules(Definition):
     no_input_ms: int | None = Field(default=None, ge=1000, le=60000)
 
 
+#: Who types a code looks at the next thing after it. Twilio's <Gather> waits as long for a key.
+LATE_TERMINATOR_MS: Final = 5000
+
+
 class Dtmf(Definition):
     """How digits become an utterance: at ``terminator``, at ``length`` digits (0 = any), or after ``timeout_ms``."""
 
     terminator: str = Field(default="#", max_length=1)
     length: int = Field(default=0, ge=0, le=32)
     timeout_ms: int = Field(default=2000, ge=200, le=20000)
+
+    def ends_code(self, digit: str, media_ms: int, before_ms: int | None) -> bool:
+        """Whether the key at ``media_ms`` is the end of a code whose last key was at ``before_ms`` (None = no key was).
+
+        The code may have been taken by then, for its length or the time: such a key means nothing by itself.
+        """
+        if digit != self.terminator or before_ms is None:
+            return False
+        return media_ms - before_ms <= max(self.timeout_ms, LATE_TERMINATOR_MS)
 
 
 class Reply(Definition):

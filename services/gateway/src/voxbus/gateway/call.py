@@ -26,6 +26,7 @@ from voxbus.common.logs import Log
 from voxbus.gateway import metrics
 from voxbus.gateway.core_caller import CallerAudio
 from voxbus.gateway.core_closing import Closing, Lacking, Limits, Reason
+from voxbus.gateway.core_keys import Keys
 from voxbus.gateway.core_media import Writer
 from voxbus.gateway.core_playout import Clear, Filled, Frames, Mark, Player, Publish, Timing
 from voxbus.gateway.core_ring import ReplayRing
@@ -90,7 +91,7 @@ class Call:
         self._check_at_ms = 0.0
         self._apology: float | None = None  # since when we say that nobody can take the call
         self._lacking: Lacking = "stt"
-        self._keys = 0
+        self._keys = Keys(state)
         self.recorder = Recorder(recordings, sid, stream_sid, self._publish, now_ms)
         self.recorder.follow(state)
 
@@ -110,18 +111,17 @@ class Call:
                 metrics.FRAMES_DROPPED.inc()
 
     def on_key(self, digit: str) -> None:
-        self._keys += 1
+        media_ms = self._caller.media_ms
+        if self._keys.cuts(digit, media_ms, speaks=self.player.speaks):
+            # In the log before the key: whoever reads that knows what it did.
+            self.player.stop(self._now_ms())
+            self._do()
+        number = self._keys.count
         self._publish(
             ev.Dtmf(
-                call=self._sid,
-                stream_sid=self.stream_sid,
-                sequence=self._keys,
-                digit=digit,
-                media_ms=self._caller.media_ms,
+                call=self._sid, stream_sid=self.stream_sid, sequence=number, digit=digit, media_ms=media_ms
             )
         )
-        self.player.stop(self._now_ms())
-        self._do()
 
     def on_mark(self, name: str) -> None:
         self.player.on_mark(name, self._now_ms())

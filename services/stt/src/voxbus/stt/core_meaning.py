@@ -28,6 +28,16 @@ class Meaning:
             return False
         return is_backchannel(text, self._backchannels) if text else speech.voiced_ms < MEANT_AFTER_MS
 
+    def asks_for_answer(self) -> bool:
+        """Whether a terminator alone does, while nobody speaks: the agent is not about to say anything."""
+        state, said = self._state, self._utterances.open
+        if state.hangup is not None or state.transfer is not None or state.to_machine:
+            return False
+        if said is not None:
+            turn = state.turns.get(said.turn)
+            return turn is not None and turn.interrupted is not None
+        return state.turn is not None or state.next_turn() == 1
+
     def is_noise(self, *, audible: bool) -> bool:
         """Whether what had no words may be left unanswered: the caller has not heard yet what to answer."""
         return not self._utterances.unfinished and (audible or self._utterances.unheard)

@@ -38,7 +38,7 @@ class Silence:
             return self._utter(now_ms, "time_limit")
         quiet_ms = now_ms - self._since_ms
         if self._utterances.unfinished and quiet_ms >= TAKEN_BACK_MS:
-            return self._utter(now_ms, "silence")
+            return self._utterances.ended(now_ms)
         return self._utter(now_ms, "no_input") if quiet_ms >= self._patience_ms() else None
 
     def _utter(self, now_ms: int, ended_by: ev.EndedBy) -> ev.Utterance:

@@ -23,7 +23,7 @@ from typing import Literal
 
 from voxbus.common import events as ev
 from voxbus.common.fold import CallState
-from voxbus.stt.core_digits import Digits
+from voxbus.stt.core_digits import Digits, last_key_ms
 from voxbus.stt.core_machine import MachineWatch
 from voxbus.stt.core_meaning import Meaning
 from voxbus.stt.core_outputs import CancelRecognition, FinishRecognition, Look, Output, StartRecognition
@@ -59,7 +59,7 @@ class TurnTaker:
         self._speech: Speech | None = None
         self._finished: deque[Finished] = deque()
         self._strong = StrongRun(rules.barge_in_prob_threshold, rules.barge_in_consecutive_frames)
-        self._digits = Digits(rules.dtmf)
+        self._digits = Digits(rules.dtmf, last_key_ms(state.digits, self._after_ms))
         self._tone_until_ms = -1
         self._begun = False
         self._pausing: int | None = None  # after a forced end: ms of silence so far
@@ -173,8 +173,11 @@ class TurnTaker:
         if self._speech is not None and self._speech.start_ms >= media_ms - TONE_BEFORE_MS:
             self._speech = None
             out += [CancelRecognition(), *self.utterances.retract()]
-        if digits := self._digits.press(digit, media_ms):
+        digits = self._digits.press(digit, media_ms)
+        if digits:
             out += self._utter_digits(digits)
+        elif digits is not None and not (self._speech or self._finished) and self._meaning.asks_for_answer():
+            out += [*self.utterances.retract(), self._publish(self.utterances.ended(media_ms))]
         return out
 
     # -- speech ------------------------------------------------------------------------------------------------

@@ -131,6 +131,10 @@ class Utterances:
             self._redo = None
         return self._make(text, start_ms, end_ms, ended_by, endpoint_ms=endpoint_ms)
 
+    def ended(self, media_ms: int) -> ev.Utterance:
+        """The caller is done: what was taken back stands; there are no words if nothing was."""
+        return self.unspoken("", media_ms, media_ms, "silence")
+
     def backchannel(self, recognized: Recognized) -> ev.Utterance:
         """Kept, not answered: it takes no turn of its own."""
         speech = recognized.speech
