@@ -21,6 +21,7 @@ from voxbus.common.events import (
     ToolReturned,
     UtteranceConfirmed,
 )
+from voxbus.llm.core_trail import REDACTED
 
 from .backend import Backend, backend, json_answer
 from .conftest import DONE, Answer, Call, ChatServer, StartWorker, chunk, reply, tool
@@ -382,6 +383,29 @@ async def test_what_is_not_to_be_kept_is_told_to_the_model_and_not_to_the_log(
     kept = " ".join([call.of(ToolCalled, 2)[0].arguments, call.of(ToolReturned, 2)[0].result])
     assert "sekret" not in kept
     assert json.loads(call.of(ToolReturned, 2)[0].result)["booked"] == 1
+
+
+async def test_nor_is_what_is_asked_for_once_too_often(
+    call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker
+) -> None:
+    chat.answers = [wants(arguments='{"day":"Friday","guests":2}')]
+    await start_worker(openai_base_url=chat.url, llm_tool_rounds=1)
+    await ask(call, talker(reminder, redact=["day"]))
+    await call.reply_to(2)
+    kept = [json.loads(called.arguments) for called in call.of(ToolCalled, 2)]
+    assert kept == [{"day": REDACTED, "guests": 2}] * 2
+    assert [returned.ok for returned in call.of(ToolReturned, 2)] == [True, False]
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+async def test_of_what_nobody_has_declared_nothing_is_kept(
+    call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker, rounds: int
+) -> None:
+    chat.answers = [wants("cook", '{"day":"sekret-1"}'), wants("cook", '{"day":"sekret-2"}'), reply("No.")]
+    await start_worker(openai_base_url=chat.url, llm_tool_rounds=rounds)
+    await ask(call, talker(reminder))
+    await call.reply_to(2)
+    assert [called.arguments for called in call.of(ToolCalled, 2)] == ["{}", "{}"]
 
 
 # --- what the environment lacks -------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from voxbus.common.tools import BUILT_IN
 from voxbus.llm import metrics
 from voxbus.llm.asking import Asking
 from voxbus.llm.core_effects import DO_NOT_CALL, DoNotCall, Hangup, Refused, Transfer, effect
-from voxbus.llm.core_trail import steps_of
+from voxbus.llm.core_trail import kept, steps_of
 from voxbus.llm.core_turn import Ask
 from voxbus.llm.live import LiveTurn
 from voxbus.llm.providers.base import ToolCall
@@ -75,23 +75,24 @@ class Answering:
             meant = Refused("the call ends already") if done else effect(call.name, call.arguments, agent)
             if not isinstance(meant, Refused) and not await work.confirmed():
                 meant = Refused("the caller went on")
+            arguments = kept(agent, call.name, call.arguments)
             match meant:
                 case Refused(why):
-                    await writer.tool(index, call.name, call.arguments, ok=False, result=why)
+                    await writer.tool(index, call.name, arguments, ok=False, result=why)
                 case DoNotCall():
                     await work.wish.kept()
-                    await writer.tool(index, call.name, call.arguments, ok=True, result="never called again")
+                    await writer.tool(index, call.name, arguments, ok=True, result="never called again")
                     never_again = True
                 case Hangup(reason):
                     await work.at_least(agent.lines.do_not_call if never_again else agent.lines.goodbye)
-                    await writer.tool(index, call.name, call.arguments, ok=True, result="hangs up")
+                    await writer.tool(index, call.name, arguments, ok=True, result="hangs up")
                     await writer.hang_up("do_not_call" if never_again else reason)
                     done = True
                 case Transfer(target):
                     await work.at_least(
                         agent.lines.fillers[0] if agent.lines.fillers else agent.lines.goodbye
                     )
-                    await writer.tool(index, call.name, call.arguments, ok=True, result="transfers")
+                    await writer.tool(index, call.name, arguments, ok=True, result="transfers")
                     await writer.transfer(target)
                     done = True
                 case _:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
+from voxbus.common.agents import Agent
 from voxbus.common.json_text import loads
 from voxbus.common.tools import BUILT_IN
 from voxbus.common.turns import ToolUse, TurnState
@@ -127,6 +128,14 @@ def redacted(value: Any, names: Sequence[str]) -> Any:
     if isinstance(value, Mapping):
         return {name: REDACTED if name in names else redacted(inner, names) for name, inner in value.items()}
     return [redacted(inner, names) for inner in value] if isinstance(value, list) else value
+
+
+def kept(agent: Agent, name: str, arguments: Mapping[str, Any]) -> Any:
+    """The arguments of a call as the log has them. What they mean to a tool that there is not, nobody knows."""
+    if name in BUILT_IN:
+        return arguments
+    tool = next((tool for tool in agent.tools if tool.name == name), None)
+    return redacted(arguments, tool.redact) if tool is not None else {}
 
 
 def is_whole(value: Any) -> bool:

@@ -21,7 +21,7 @@ from voxbus.common.agents import Agent, Tool
 from voxbus.common.logs import get_logger
 from voxbus.common.speech import spoken
 from voxbus.common.tools.template import Request
-from voxbus.llm.core_trail import UNKNOWN, Step, invocation, is_whole, redacted, redacted_text
+from voxbus.llm.core_trail import UNKNOWN, Step, invocation, is_whole, kept, redacted_text
 from voxbus.llm.providers.base import ToolCall
 from voxbus.llm.tools.core_outcome import Outcome, unfit
 from voxbus.llm.tools.toolbox import Toolbox, idempotency_key
@@ -94,8 +94,8 @@ class ToolRounds:
             prepared = self._toolbox.prepare(tool, call.arguments, work.started)
         if not confirmed:
             prepared = Outcome("unconfirmed", "Not done: the caller has not finished speaking.")
-        hidden = tool.redact if tool is not None else ()
-        await work.writer.called(step, json.dumps(redacted(call.arguments, hidden), sort_keys=True))
+        arguments = kept(work.agent, call.name, call.arguments)
+        await work.writer.called(step, json.dumps(arguments, sort_keys=True))
         if isinstance(prepared, Request) and tool is not None:
             return await self._request(work, step, tool, prepared)
         assert isinstance(prepared, Outcome)
@@ -129,8 +129,8 @@ class ToolRounds:
     ) -> Outcome:
         outcome, took_ms = await self._toolbox.ask(tool, request, key, call)
         theirs = outcome.cause in ("ok", "client_error")
-        kept = redacted_text(outcome.text, tool.redact) if theirs else outcome.text
-        if not await writer.returned(replace(step, ok=outcome.ok), kept, took_ms):
+        told = redacted_text(outcome.text, tool.redact) if theirs else outcome.text
+        if not await writer.returned(replace(step, ok=outcome.ok), told, took_ms):
             raise Overtaken
         return outcome
 
