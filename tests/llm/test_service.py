@@ -307,6 +307,31 @@ async def test_a_failure_in_the_middle(
     assert call.said(2) == ["This one was fine, really."]
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["Here is what I found. Your balance is $1"], ["Here is what I found."]),
+        (["Your balance is $1"], ["Your balance is one dollar"]),  # better than nothing
+    ],
+)
+@pytest.mark.parametrize("why", ["length", "content_filter"])
+async def test_what_was_cut_off_in_a_sentence_is_not_said(
+    call: Call,
+    talker: Agent,
+    chat: ChatServer,
+    start_worker: StartWorker,
+    texts: list[str],
+    said: list[str],
+    why: str,
+) -> None:
+    chat.answers = [Answer([*map(chunk, texts), chunk(finish=why), DONE])]
+    await start_worker(openai_base_url=chat.url)
+    await call.start(talker)
+    await call.say("what do I owe", 2)
+    assert (await call.reply_to(2)).reason == ("length" if why == "length" else "cut_off")
+    assert call.said(2) == said
+
+
 async def test_the_next_provider_answers(
     call: Call, talker: Agent, chat: ChatServer, start_worker: StartWorker
 ) -> None:

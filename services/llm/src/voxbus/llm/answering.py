@@ -12,7 +12,7 @@ wish not to be called again: it is written when it is known (``voxbus.llm.wish``
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from voxbus.common.bus import Job
 from voxbus.common.fold import CallState
@@ -27,7 +27,9 @@ from voxbus.llm.providers.base import ToolCall
 from voxbus.llm.tools import ToolRounds
 from voxbus.llm.wish import Wish
 from voxbus.llm.work import Work
-from voxbus.llm.writer import By, ReplyWriter
+from voxbus.llm.writer import By, EndReason, ReplyWriter
+
+_CUT: Final[dict[str, EndReason]] = {"length": "length", "content_filter": "cut_off"}
 
 
 class Answering:
@@ -63,7 +65,7 @@ class Answering:
                 await self._tool_rounds.use(work, own, number)
                 continue
             await self._do(reply.calls, work)
-            await writer.end("length" if reply.finish.reason == "length" else "complete", made)
+            await writer.end(_CUT.get(reply.finish.reason, "complete"), made)
             return
 
     async def _do(self, wanted: list[ToolCall], work: Work) -> None:

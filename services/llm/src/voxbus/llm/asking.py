@@ -128,7 +128,9 @@ class Asking:
                             reply.by = By(by.provider, by.model, input_tokens, output_tokens)
                         case Finish():
                             reply.finish = delta
-                            await sayer.say(cutter.flush())
+                            # Cut in a sentence, maybe in a number: "$1" of "$1,200".
+                            if not (delta.cut and work.words):
+                                await sayer.say(cutter.flush())
                         case _:
                             assert_never(delta)
             except _Repeated:

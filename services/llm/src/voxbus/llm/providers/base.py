@@ -64,6 +64,11 @@ class Finish:
 
     reason: Literal["stop", "length", "tool_calls", "content_filter"] = "stop"
 
+    @property
+    def cut(self) -> bool:
+        """The text may end anywhere, in a word or a number."""
+        return self.reason in ("length", "content_filter")
+
 
 Delta = Text | ToolCall | Usage | Finish
 
