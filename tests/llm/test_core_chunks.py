@@ -60,8 +60,68 @@ def test_tool_calls_are_gathered_by_index() -> None:
     assert [(call.name, call.arguments) for call in reader.tool_calls()] == [("a", {"x": 1}), ("b", {})]
 
 
+def piece(arguments: str | None = None, name: str | None = None, **more: object) -> dict[str, object]:
+    function = {"name": name, "arguments": arguments}
+    return {**more, "function": {key: value for key, value in function.items() if value is not None}}
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        # whole, one in a chunk
+        [[piece('{"x": 1}', "a", id="c1")], [piece('{"x": 2}', "b", id="c2")]],
+        # the same index for all
+        [[piece('{"x": 1}', "a", id="c1", index=0)], [piece('{"x": 2}', "b", id="c2", index=0)]],
+        # in pieces: the id with the first, or with each
+        [
+            [piece('{"x"', "a", id="c1")],
+            [piece(": 1}")],
+            [piece("", "b", id="c2")],
+            [piece('{"x": 2}')],
+        ],
+        [
+            [piece('{"x"', "a", id="c1")],
+            [piece('{"x"', "b", id="c2")],
+            [piece(": 1}", id="c1"), piece(": 2}", id="c2")],
+        ],
+        [
+            [piece('{"x"', "a", id="c1", index=0)],
+            [piece('{"x"', "b", id="c2", index=0)],
+            [piece(": 2}", index=0), piece(": 1}", id="c1", index=0)],
+        ],
+        # an id of its own for each piece, which tells nothing
+        [
+            [piece('{"x"', "a", id="c1", index=0)],
+            [piece(": 1}", id="c8", index=0)],
+            [piece('{"x": 2}', "b", id="c9", index=1)],
+        ],
+        # both at once, without index
+        [[piece('{"x": 1}', "a", id="c1"), piece('{"x": 2}', "b", id="c2")]],
+        [[piece('{"x": 1}', "a"), piece('{"x": 2}', "b")]],
+    ],
+)
+def test_tool_calls_are_told_apart_by_their_ids(chunks: list[list[object]]) -> None:
+    reader = ReplyReader()
+    for calls in chunks:
+        reader.read(json.dumps({"choices": [{"delta": {"tool_calls": calls}}]}))
+    made = [(call.name, call.arguments) for call in reader.tool_calls()]
+    assert made == [("a", {"x": 1}), ("b", {"x": 2})]
+
+
 FIELDS = st.sampled_from(
-    ["choices", "delta", "content", "tool_calls", "function", "usage", "error", "index", "arguments"]
+    [
+        "choices",
+        "delta",
+        "content",
+        "tool_calls",
+        "function",
+        "usage",
+        "error",
+        "index",
+        "arguments",
+        "id",
+        "name",
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

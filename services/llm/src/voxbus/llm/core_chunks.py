@@ -80,6 +80,54 @@ class Call:
     malformed: bool = False
 
 
+class _Tools:
+    """The calls of a reply, from their pieces. Servers leave out the index, or give all calls the same: where a name
+    comes with a new id, another call begins.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[int, int], _Tool] = {}
+        self._by_id: dict[str, tuple[int, int]] = {}
+        self._latest: dict[int, tuple[int, int]] = {}  # by index
+        self._index = 0
+
+    def __iter__(self) -> Iterator[_Tool]:
+        return (call for _, call in sorted(self._calls.items()))
+
+    def take(self, piece: dict[str, Any], position: int | None) -> None:
+        """``position``: among the pieces of its chunk; None = it is the only one."""
+        function = piece.get("function")
+        if not isinstance(function, dict):
+            return
+        name = str(function.get("name") or "")
+        call = self._calls.setdefault(self._place(piece, name, position), _Tool())
+        call.name = call.name or name
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            call.arguments = json.dumps(arguments)
+        elif arguments is not None:
+            call.arguments += str(arguments)
+
+    def _place(self, piece: dict[str, Any], name: str, position: int | None) -> tuple[int, int]:
+        given, called = piece.get("index"), str(piece.get("id") or "")
+        if called in self._by_id:
+            place = self._by_id[called]
+            self._index, self._latest[place[0]] = place[0], place
+            return place
+        if given is not None:
+            self._index = _int(given)
+        elif position is not None:
+            self._index = position
+        index = self._index
+        place = self._latest.get(index, (index, 0))
+        if called and name and place in self._calls and self._calls[place].name:
+            place = index, place[1] + 1
+        self._latest[index] = place
+        if called:
+            self._by_id[called] = place
+        return place
+
+
 class ReplyReader:
     """One reply. ``read`` gives the text of each payload; the rest is there at the end."""
 
@@ -88,7 +136,7 @@ class ReplyReader:
         self.finish: FinishReason | None = None
         self.input_tokens = 0
         self.output_tokens = 0
-        self._tools: dict[int, _Tool] = {}
+        self._tools = _Tools()
 
     def read(self, payload: str) -> str:
         """Raises ProviderError for an error in place of a chunk, and for what is no chunk at all."""
@@ -103,10 +151,10 @@ class ReplyReader:
 
     def tool_names(self) -> list[str]:
         """Of the calls so far, whole or not."""
-        return [tool.name for tool in self._tools.values()]
+        return [tool.name for tool in self._tools]
 
     def tool_calls(self) -> list[Call]:
-        return [call_of(tool.name, tool.arguments) for _, tool in sorted(self._tools.items())]
+        return [call_of(tool.name, tool.arguments) for tool in self._tools]
 
     def _take_usage(self, usage: Any) -> None:
         if isinstance(usage, dict):
@@ -122,24 +170,12 @@ class ReplyReader:
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return ""
-        for position, call in enumerate(_list(delta.get("tool_calls"))):
-            if isinstance(call, dict):
-                index = call.get("index")
-                self._take_tool(position if index is None else _int(index), call.get("function"))
+        calls = [call for call in _list(delta.get("tool_calls")) if isinstance(call, dict)]
+        for position, call in enumerate(calls):
+            self._tools.take(call, position if len(calls) > 1 else None)
         if delta.get("function_call"):  # the older form
-            self._take_tool(0, delta["function_call"])
+            self._tools.take({"index": 0, "function": delta["function_call"]}, None)
         return _text(delta.get("content"))
-
-    def _take_tool(self, index: int, function: Any) -> None:
-        if not isinstance(function, dict):
-            return
-        tool = self._tools.setdefault(index, _Tool())
-        tool.name = tool.name or str(function.get("name") or "")
-        arguments = function.get("arguments")
-        if isinstance(arguments, dict):
-            tool.arguments = json.dumps(arguments)
-        elif arguments is not None:
-            tool.arguments += str(arguments)
 
 
 def chat_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
