@@ -19,6 +19,7 @@ from voxbus.common.events import (
     Status,
     Stored,
     Utterance,
+    UtteranceConfirmed,
     UtteranceWithdrawn,
 )
 from voxbus.common.fold import CallState, fold
@@ -155,6 +156,15 @@ def test_what_is_left_alone(decision: Decision, reason: str) -> None:
 )
 def test_words_without_a_whole_answer_may_be_a_wish_not_to_be_called(decision: Decision, why: str) -> None:
     assert decision == Listen(2, 0, why)  # type: ignore[arg-type]
+
+
+def test_a_guess_ages_from_its_confirmation() -> None:
+    """It was prepared for a caller who might have gone on for long."""
+    guess, confirmed = said(2, final=False), UtteranceConfirmed(call=CALL, holder=2, turn=2, attempt=0)
+    assert decide(guess, state(guess), 60.0) == Ask(2, 0, final=False)
+    now = state(guess, confirmed)  # stored at 103 and 104
+    assert decide(guess, now, 15.9) == Ask(2, 0, final=True)
+    assert decide(guess, now, 16.1) == Listen(2, 0, "stale")
 
 
 def test_a_crowd_of_old_jobs_asks_no_model() -> None:

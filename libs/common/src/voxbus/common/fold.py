@@ -133,7 +133,7 @@ class CallState:
             case ev.Utterance():
                 return self._take_utterance(event, stored.time_s)
             case ev.UtteranceConfirmed():
-                return self._confirm(event)
+                return self._confirm(event, stored.time_s)
             case ev.UtteranceWithdrawn():
                 return self._withdraw(event)
             case ev.Sentence():
@@ -199,11 +199,11 @@ class CallState:
             self._settle(event.turn)
         return True
 
-    def _confirm(self, event: ev.UtteranceConfirmed) -> bool:
+    def _confirm(self, event: ev.UtteranceConfirmed, time_s: float) -> bool:
         state = self.turns.get(event.turn)
         if state is None or state.attempt != event.attempt or state.withdrawn:
             return False
-        state.confirmed, state.confirmation = True, event
+        state.confirmed, state.confirmation, state.confirmed_s = True, event, time_s
         self._settle(event.turn)
         return True
 

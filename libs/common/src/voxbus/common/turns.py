@@ -58,8 +58,8 @@ class RecordingState:
 class TurnState:
     """One turn, in its latest attempt. ``time_s``: when its utterance, else its first sentence, was stored.
 
-    ``confirmation`` of a guess; a turn without a guess was ``confirmed`` from the beginning. ``before``: the last
-    attempt that was no guess, whose words are a part of this one's.
+    ``confirmation`` of a guess, and when it was stored (``confirmed_s``); a turn without a guess was ``confirmed`` from
+    the beginning. ``before``: the last attempt that was no guess, whose words are a part of this one's.
     ``earlier``: what tools were called for in attempts that were withdrawn. They did it all the same.
     """
 
@@ -69,6 +69,7 @@ class TurnState:
     utterance: ev.Utterance | None = None
     confirmed: bool = True
     confirmation: ev.UtteranceConfirmed | None = None
+    confirmed_s: float = 0.0
     before: ev.Utterance | None = None
     withdrawn: bool = False
     sentences: dict[int, SentenceState] = field(default_factory=dict)

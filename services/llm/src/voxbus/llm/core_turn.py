@@ -2,7 +2,7 @@
 
 job                                             what is done
 ----------------------------------------------  -----------------------------------------------------------
-older than 15 s, or the call has ended          nothing
+older than 15 s, or the call has ended          nothing; a guess ages once it is confirmed
 not in the fold (void), withdrawn, superseded   nothing
 its reply has ended already                     nothing
 started, inbound                                the greeting, 250 ms after the event
@@ -109,7 +109,7 @@ def decide(job: Started | Utterance, state: CallState, age_s: float) -> Decision
 
 
 def _decide(job: Started | Utterance, state: CallState, age_s: float) -> Decision:
-    if age_s > MAX_AGE_S:
+    if age_s - _undecided_s(job, state, age_s) > MAX_AGE_S:
         return Skip("stale")
     if state.ended is not None:
         return Skip("ended")
@@ -117,6 +117,16 @@ def _decide(job: Started | Utterance, state: CallState, age_s: float) -> Decisio
         return Skip("void")
     agent = state.started.agent
     return _greet(job, state, agent) if isinstance(job, Started) else _answer(job, state, agent)
+
+
+def _undecided_s(job: Started | Utterance, state: CallState, age_s: float) -> float:
+    """How long the words of ``job`` were a guess, to which nobody could have been told the answer."""
+    turn = state.turns.get(job.turn) if isinstance(job, Utterance) else None
+    if turn is None or turn.utterance != job:
+        return 0.0
+    if not turn.confirmed:
+        return age_s
+    return turn.confirmed_s - turn.time_s if turn.confirmed_s else 0.0
 
 
 def _greet(job: Started, state: CallState, agent: Agent) -> Decision:
