@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -321,6 +322,28 @@ async def test_a_handshake_with_a_wrong_signature(
     assert status == 403
     (record,) = [r for r in caplog.records if "PUBLIC_URL" in r.getMessage()]
     assert record.fields["computed_url"] == f"ws://127.0.0.1:{gateway.port}/twilio/stream/{call.sid}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "",
+        "Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 7\r\n",
+    ],
+)
+async def test_an_upgrade_that_is_none(headers: str, gateway: Running, bystander: Twilio) -> None:
+    before = counted("gateway_bad_requests", code="bad_handshake")
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    path = f"/twilio/stream/{gateway.call().sid}"
+    upgrade = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    writer.write(f"GET {path} HTTP/1.1\r\n{upgrade}{headers}\r\n".encode())
+    async with asyncio.timeout(30):
+        answer = (await reader.read()).decode()
+    writer.close()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert answer.partition("\r\n\r\n")[2].count("\n") == 1
+    assert counted("gateway_bad_requests", code="bad_handshake") == before + 1
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -171,6 +171,9 @@ class MediaSocket(asyncio.Protocol):
                 response.headers["X-Content-Type-Options"] = "nosniff"
                 if error.retry_after_s:
                     response.headers["Retry-After"] = str(error.retry_after_s)
+        else:
+            # Not in the log: nobody has looked yet at whose it is, and how many of them come.
+            metrics.BAD_REQUESTS.labels("bad_handshake").inc()
         self._answer(response, entry)
 
     def _answer(self, response: Response, entry: Entry | None) -> None:
