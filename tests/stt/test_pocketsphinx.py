@@ -111,7 +111,7 @@ async def test_an_answer_to_another_request_is_nobodys(recognizer: PocketSphinx)
     process = only(recognizer)
     assert await hear(recognizer, TUESDAY) == TUESDAY
     (grammar,) = process.grammars
-    process._send(Recognize(0, grammar, b"\xff" * 4000))
+    process.send(Recognize(0, grammar, b"\xff" * 4000))
     assert await hear(recognizer, THURSDAY) == THURSDAY
     assert only(recognizer) is not process
 

@@ -18,7 +18,7 @@ from voxbus.common.audio import HZ, active_level_dbfs, ms_of, mulaw_decode, peak
 from voxbus.common.errors import ProviderError, SettingsError
 from voxbus.tts.providers.espeak.process import Process
 from voxbus.tts.providers.espeak.provider import EspeakProvider
-from voxbus.tts.providers.espeak.wire import Speak, pack
+from voxbus.tts.providers.espeak.wire import WIRE, Speak
 
 VOICES = ["en-us", "en-gb", "en-us+f3", "en-us+m7", "en-gb-x-rp+Annie", "de", "es", "en-us+whisper"]
 SENTENCES = [
@@ -153,7 +153,7 @@ async def test_a_process_that_died_between_sentences_costs_no_sentence(espeak: E
 
 async def test_the_audio_of_another_sentence_is_nobodys(espeak: EspeakProvider) -> None:
     process = only(espeak)
-    process._send(Speak(0, "Your code is one two three.", "gmw/en-US", 165, 50))
+    process.send(Speak(0, "Your code is one two three.", "gmw/en-US", 165, 50))
     with pytest.raises(ProviderError) as failed:
         await say(espeak, "Hello.")
     assert failed.value.cause == "crashed"
@@ -223,7 +223,7 @@ def test_the_process_ends_with_the_worker_that_started_it() -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     assert child.stdout.read(1)  # it is up
-    child.stdin.write(pack(Speak(1, LONG, "gmw/en-US", 165, 50)))
+    child.stdin.write(WIRE.pack(Speak(1, LONG, "gmw/en-US", 165, 50)))
     child.stdin.close()
     child.stdout.close()
     assert child.wait(timeout=10) == 0

@@ -1,11 +1,10 @@
-"""What crosses the pipes between the pool and a recognition process: msgpack arrays, a number for the kind first."""
+"""What crosses the pipes between the pool and a recognition process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import msgpack
+from voxbus.common.children.wire import Wire
 
 
 class Grammar(NamedTuple):
@@ -45,21 +44,4 @@ class Recognized(NamedTuple):
 
 
 Message = Grammar | Recognize | Hello | Failed | Recognized
-_KINDS: Final = (Grammar, Recognize, Hello, Failed, Recognized)
-
-
-def pack(message: Message) -> bytes:
-    packed: bytes = msgpack.packb((_KINDS.index(type(message)), *message))
-    return packed
-
-
-class Reader:
-    """Bytes of a pipe, in pieces of any size, to messages."""
-
-    def __init__(self) -> None:
-        self._unpacker = msgpack.Unpacker(use_list=False)
-
-    def feed(self, data: bytes) -> Iterator[Message]:
-        self._unpacker.feed(data)
-        for kind, *fields in self._unpacker:
-            yield _KINDS[kind]._make(fields)
+WIRE: Final[Wire[Message]] = Wire(Grammar, Recognize, Hello, Failed, Recognized)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any, Final
+from collections.abc import AsyncGenerator
+from typing import Final
 
+from voxbus.common.children.crew import Crew
 from voxbus.common.errors import ProviderError
 from voxbus.common.logs import get_logger
-from voxbus.common.restarts import Restarts
 from voxbus.common.telemetry import counter
 from voxbus.tts.providers.espeak.process import Process
 from voxbus.tts.providers.espeak.wire import Hello
@@ -34,25 +34,20 @@ class Pool:
     """``size`` processes. Live sentences come before background ones, and stop one if no process is free."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
-        self.processes: set[Process] = set()
+        self._crew = Crew(size, Process.start, self._offer)
         self._idle: list[Process] = []
         self._in_background: list[Process] = []
         self._waiting: deque[asyncio.Future[Process]] = deque()
         self._waiting_background: deque[asyncio.Future[Process]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._restarts = Restarts()
+
+    @property
+    def processes(self) -> set[Process]:
+        return self._crew.processes
 
     async def start(self) -> Hello:
         """Raises ProviderError ``unavailable`` when a process does not come up."""
-        try:
-            started = await asyncio.gather(*(Process.start() for _ in range(self.size)))
-        except FileNotFoundError as error:
-            raise ProviderError("unavailable", f"no Python to run: {error}", retry=False) from error
-        for process, _ in started:
-            self.processes.add(process)
-            self._offer(process)
-        return started[0][1]
+        await self._crew.start()
+        return next(iter(self.processes)).hello
 
     async def speak(
         self, text: str, voice: str, rate: int, pitch: int, *, background: bool = False
@@ -103,7 +98,7 @@ class Pool:
             self._replace(process, "crashed")
         elif process.busy:
             process.cancel()
-            self._run(self._settle(process))
+            self._crew.run(self._settle(process))
         else:
             self._offer(process)
 
@@ -125,35 +120,9 @@ class Pool:
         self._idle.append(process)
 
     def _replace(self, process: Process, how: str) -> None:
-        self.processes.discard(process)
-        process.kill()
-        self._restarts.died(process.age_s)
         _REPLACED.labels(how).inc()
         log.warning("synthesis process replaced", how=how, pid=process.pid)
-        self._run(self._restart(process))
-
-    async def _restart(self, dead: Process) -> None:
-        await dead.close()
-        while True:
-            await asyncio.sleep(self._restarts.wait_s)
-            try:
-                process, _ = await Process.start()
-            except (ProviderError, OSError) as error:
-                self._restarts.died(0)
-                log.error("no synthesis process", error=error)
-                continue
-            self.processes.add(process)
-            self._offer(process)
-            return
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="espeak pool")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._crew.replace(process)
 
     async def close(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(process.close() for process in self.processes))
-        self.processes.clear()
+        await self._crew.close()

@@ -1,11 +1,10 @@
-"""What crosses the pipes between the pool and a synthesis process: msgpack arrays, a number for the kind first."""
+"""What crosses the pipes between the pool and a synthesis process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import msgpack
+from voxbus.common.children.wire import Wire
 
 
 class VoiceInfo(NamedTuple):
@@ -59,21 +58,4 @@ class End(NamedTuple):
 
 
 Message = Speak | Cancel | Hello | Failed | Audio | End
-_KINDS: Final = (Speak, Cancel, Hello, Failed, Audio, End)
-
-
-def pack(message: Message) -> bytes:
-    packed: bytes = msgpack.packb((_KINDS.index(type(message)), *message))
-    return packed
-
-
-class Reader:
-    """Bytes of a pipe, in pieces of any size, to messages."""
-
-    def __init__(self) -> None:
-        self._unpacker = msgpack.Unpacker(use_list=False)
-
-    def feed(self, data: bytes) -> Iterator[Message]:
-        self._unpacker.feed(data)
-        for kind, *fields in self._unpacker:
-            yield _KINDS[kind]._make(fields)
+WIRE: Final[Wire[Message]] = Wire(Speak, Cancel, Hello, Failed, Audio, End)
