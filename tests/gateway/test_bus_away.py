@@ -13,10 +13,10 @@ from nats.errors import FlushTimeoutError
 
 from voxbus.common import events as ev
 from voxbus.common.bus import Bus, BusConfig, ensure
-from voxbus.gateway import http
+from voxbus.gateway import http, stream
 
 from .conftest import serve
-from .twilio import Running, Workers
+from .twilio import Running, Twilio, Workers
 
 if TYPE_CHECKING:
     from voxbus.devkit.nats_server import NatsServer
@@ -72,19 +72,25 @@ async def test_a_webhook_does_not_wait_longer_than_the_carrier_does(
     own_server.start()
 
 
-async def test_what_happens_while_the_bus_is_away_is_in_the_log_afterwards(
-    lonely: Running, own_server: NatsServer
-) -> None:
-    call = lonely.call()
+async def hears_a_sentence_and_presses_a_key(gateway: Running, server: NatsServer) -> Twilio:
+    """A call in which both happen after the server is stopped."""
+    call = gateway.call()
     await call.begin()
-    await lonely.log(call.sid, ev.Started)
-    agent = Workers(lonely.bus, call.sid)
+    await gateway.log(call.sid, ev.Started)
+    agent = Workers(gateway.bus, call.sid)
     await agent.attach()
     await agent.say("Hello there.", FRAME * 30)
     (mark,) = await call.wait_for("mark")
-    own_server.stop()
+    server.stop()
     await call.mark(mark["mark"]["name"])
     await call.press("1")
+    return call
+
+
+async def test_what_happens_while_the_bus_is_away_is_in_the_log_afterwards(
+    lonely: Running, own_server: NatsServer
+) -> None:
+    call = await hears_a_sentence_and_presses_a_key(lonely, own_server)
     for _ in range(20):
         await call.media(FRAME)
     await call.stop()
@@ -93,6 +99,23 @@ async def test_what_happens_while_the_bus_is_away_is_in_the_log_afterwards(
     await lonely.log(call.sid, ev.Ended)
     kinds = [stored.event.kind for stored in await lonely.bus.read_log(call.sid)]
     assert kinds[-3:] == ["heard", "dtmf", "ended"]
+
+
+async def test_what_was_decided_before_a_call_left_is_stored_however_long_the_bus_is_away(
+    lonely: Running, own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = lonely.gateway._board
+    assert board is not None
+    monkeypatch.setattr(stream, "FLUSH_S", 0.2)
+    call = await hears_a_sentence_and_presses_a_key(lonely, own_server)
+    await call.stop()
+    await until(lambda: not board.streams)  # nothing of the call is left but its events
+    assert board.unsent.events == 3
+    own_server.start()
+    await lonely.log_within(call.sid, ev.Ended, 30)
+    kinds = [stored.event.kind for stored in await lonely.bus.read_log(call.sid)]
+    assert kinds[-3:] == ["heard", "dtmf", "ended"]
+    await until(lambda: not board.unsent.events)
 
 
 @pytest.mark.parametrize("error", [FlushTimeoutError(), ZeroDivisionError()], ids=repr)

@@ -50,7 +50,9 @@ class Asking:
 
 
 class Admitted:
-    """A call and what it holds on the bus. Made by ``admit``, ended by ``close``."""
+    """A call and what it holds on the bus. Made by ``admit``, ended by ``close``: all but its ``publisher``, which may
+    have something left to store.
+    """
 
     def __init__(self, bus: Bus, asking: Asking) -> None:
         self._bus = bus
@@ -138,7 +140,6 @@ class Admitted:
             await subscription.close()
         if self._open_log is not None:
             await self._open_log.close()
-        await self.publisher.close()
 
 
 async def admit(bus: Bus, catalog: Catalog, asking: Asking) -> Admitted:
@@ -156,6 +157,7 @@ async def admit(bus: Bus, catalog: Catalog, asking: Asking) -> Admitted:
         began = await _log_it(bus, catalog, admitted.call, leg, context)
     except BaseException:
         await admitted.close()
+        await admitted.publisher.close()
         raise
     metrics.STREAMS.labels(began).inc()
     return admitted

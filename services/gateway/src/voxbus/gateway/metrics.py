@@ -8,6 +8,10 @@ from voxbus.common.telemetry import counter, gauge, histogram_ms
 CALLS = gauge("gateway_calls", "Calls on a media stream now.")
 STREAMS = counter("gateway_streams", "Media streams by how they began.", "began")
 CLOSED = counter("gateway_streams_closed", "Media streams by why they ended.", "why")
+EVENTS_UNSENT = gauge(
+    "gateway_events_unsent", "Events of calls that are over, and that the bus has not taken yet."
+)
+EVENTS_LOST = counter("gateway_events_lost", "Events of calls that are in no log.")
 FRAMES_IN = counter("gateway_frames_in", "Caller frames that came in.")
 FRAMES_DROPPED = counter("gateway_frames_dropped", "Caller frames that could not be forwarded.")
 AUDIO_DROPPED = counter("gateway_audio_dropped", "Agent audio messages of no use: late, stale or broken.")

@@ -102,6 +102,7 @@ class Gateway:
         if await self._board.hand_over(self._settings.drain_seconds * 0.6):
             await asyncio.sleep(min(LINGER_S, self._settings.drain_seconds * 0.1))
         await self._recordings.stop()
+        await self._board.unsent.drain(self._settings.drain_seconds * 0.2)
         if self._feeds is not None:
             self._feeds.stop()
         if self._server is not None:

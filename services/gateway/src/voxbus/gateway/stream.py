@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: A socket that does not say ``start`` within this is none of Twilio's.
 START_S: Final = 5.0
 
-#: How long the last events of a call may take to their log before its socket is closed without them.
+#: How long the last events of a call may take to their log before its socket is closed. They are stored all the same.
 FLUSH_S: Final = 2.0
 
 
@@ -217,9 +217,9 @@ class Stream:
             await self._admitted.publisher.flush(FLUSH_S)
             self._outlet.close(*close_frame(why))
             await self._admitted.call.recorder.close()
-            await self._admitted.publisher.flush(FLUSH_S)
             await self._admitted.close()
         finally:
+            await self._board.unsent.keep(self._admitted.publisher)
             self._end()
 
     def _end(self) -> None:

@@ -21,6 +21,7 @@ from voxbus.gateway.core_doorman import Doorman, Visit
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.gate import Gate
 from voxbus.gateway.outlet import Outlet
+from voxbus.gateway.publisher import Unsent
 from voxbus.gateway.recording import Recordings
 from voxbus.gateway.stream import Stream
 from voxbus.gateway.ticker import Ticker
@@ -62,6 +63,7 @@ class Switchboard:
     max_streams: int
     slow_client_s: float
     streams: set[Stream] = field(default_factory=set)
+    unsent: Unsent = field(default_factory=Unsent)
     draining: bool = False
     successor: bool = False
 
