@@ -141,6 +141,22 @@ async def test_a_process_that_hangs_is_replaced_before_anybody_else_is_heard(
     assert only(recognizer) is not process
 
 
+async def test_nobody_waits_for_ever_for_a_process(
+    recognizer: PocketSphinx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = only(recognizer)
+    os.kill(process.pid, signal.SIGSTOP)
+    first = asyncio.create_task(hear(recognizer, TUESDAY))
+    await until_searching(recognizer)
+    monkeypatch.setattr("voxbus.stt.providers.pocketsphinx.pool._WAIT_S", 0.1)
+    with pytest.raises(ProviderError) as failed:
+        await hear(recognizer, THURSDAY)
+    assert failed.value.cause == "unavailable"
+    os.kill(process.pid, signal.SIGCONT)
+    assert await first == TUESDAY
+    assert await hear(recognizer, THURSDAY) == THURSDAY
+
+
 # --- grammars that cannot be searched -----------------------------------------------------------------------------
 
 

@@ -22,6 +22,8 @@ log = get_logger(__name__)
 
 _REPLACED = counter("stt_recognition_processes_replaced", "Recognition processes that died or hung.")
 
+#: How long words may wait for a process: the caller has heard nothing for so long, and is asked again.
+_WAIT_S: Final = 10.0
 #: A grammar is learnt by all processes ahead of need; those of ended calls stay, agents are few.
 _MAX_GRAMMARS: Final = 64
 
@@ -66,7 +68,11 @@ class Pool:
             return await self._ask(grammar, audio)
 
     async def _ask(self, grammar: Grammar, audio: bytes) -> Recognized:
-        process = await self._idle.get()
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                process = await self._idle.get()
+        except TimeoutError:
+            raise ProviderError("unavailable", "no recognition process is free", retry=False) from None
         search = self._crew.run(self._search(process, grammar, audio))
         await asyncio.wait((search,))  # unlike `await search`, this does not cancel it when we are cancelled
         return search.result()
