@@ -178,6 +178,8 @@ async def test_stt_asks_stt_who_holds_a_call_and_tells_the_gateway_what_it_hears
     await other.control.flush()
     await other.control.flush()
     assert await stt.ask(subjects.holder(sid), b"", PATIENCE_S) == b"17"
+    await stt.audio.answer(subjects.audio_reached(sid), lambda _: b"18")
+    assert await gateway.audio.ask(subjects.audio_reached(sid), b"", PATIENCE_S) == b"18"
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     await gateway.audio.subscribe(subjects.partial(sid), heard.put_nowait)
     stt.audio.publish(subjects.partial(sid), b"hel")

@@ -62,6 +62,8 @@ def test_a_call_that_comes_back_goes_on_behind_everything_that_has_a_name(
     log = stored(started, speech)  # stored at 1001 and 1002
     assert resume_at_ms(log, now_s=1004.0) == 7400
     assert resume_at_ms(log, now_s=1021.005) == 20420
+    assert resume_at_ms(log, now_s=1004.0, reached=2000) == 40_400
+    assert resume_at_ms(log, now_s=1021.005, reached=100) == 20420
     caller = CallerAudio(0, begin_ms=20420)
     assert caller.feed(FRAME, 0, 0) == [(1021, 20420, FRAME)]
     assert caller.feed(FRAME, 20, 0) == [(1022, 20440, FRAME)]

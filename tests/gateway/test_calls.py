@@ -457,6 +457,33 @@ async def test_a_lost_socket_is_an_event_and_the_call_goes_on_elsewhere(
         assert frames[0].sequence == frames[0].media_ms // 20
 
 
+async def test_a_call_that_comes_back_goes_on_behind_what_stt_has_whatever_the_clocks_say(
+    gateway: Running, bus: Bus
+) -> None:
+    """The gateway before had a clock that is ahead, or frames that came late: what STT has, it takes no second time."""
+    call = gateway.call()
+    await call.begin()
+    await gateway.log(call.sid, ev.Started)
+    answering = await bus.audio.answer(subjects.audio_reached(call.sid), lambda _: b"3000")
+    frames: list[AudioIn] = []
+    listening = await bus.audio.subscribe(
+        subjects.audio_in(call.sid), lambda data: frames.append(unpack_audio_in(data))
+    )
+    call.drop()
+    await gateway.log(call.sid, ev.Disconnected)
+    again = gateway.call(call.sid)
+    await again.begin()
+    await gateway.log(call.sid, ev.Resumed)
+    await again.media(FRAME)
+    async with asyncio.timeout(30):
+        while not frames:
+            await asyncio.sleep(0.005)
+    assert 3000 <= frames[0].sequence < 3100
+    assert frames[0].media_ms == frames[0].sequence * 20
+    await listening.close()
+    await answering.close()
+
+
 async def test_a_second_stream_takes_the_call_over(gateway: Running) -> None:
     first = gateway.call()
     await first.begin()

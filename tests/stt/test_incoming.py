@@ -46,3 +46,18 @@ async def test_who_has_no_gateway_does_not_wait_for_one(bus: Bus, sid: str) -> N
         await incoming.start()
     await incoming.close()
     assert line.next_wanted() == 0
+
+
+async def test_a_gateway_that_takes_the_call_is_told_how_far_it_has_been_heard(bus: Bus, sid: str) -> None:
+    line = FrameLine()
+    incoming = Incoming(bus, sid, line.put, line.next_wanted)
+    await incoming.start()
+    reached = subjects.audio_reached(sid)
+    assert await bus.audio.ask(reached, b"") == b"0"
+    for number in (0, 1, 5):  # of 2 to 4 nobody knows, and nobody answers for them: 5 waits
+        bus.audio.publish(subjects.audio_in(sid), _frame(number))
+    async with asyncio.timeout(30):
+        while await bus.audio.ask(reached, b"") != b"6":
+            await asyncio.sleep(0.01)
+    await incoming.close()
+    assert await bus.audio.ask(reached, b"") is None

@@ -3,6 +3,7 @@
 call.{sid}.audio.in            core      one caller frame
 call.{sid}.audio.out           core      agent audio
 call.{sid}.audio.replay        request   the caller frames of the current turn, again
+call.{sid}.audio.reached       request   the number of the caller frame that STT expects next
 call.{sid}.partial             core      interim transcript, never stored
 call.{sid}.event.{kind}.{key}  CALLS     what was decided; the subject is the idempotency key
 capacity.{worker}              request   how many more jobs a worker could take
@@ -158,6 +159,10 @@ def audio_heard(sid: str = "*") -> str:
 
 def audio_wanted(sid: str = "*") -> str:
     return f"call.{sid}.audio.wanted"
+
+
+def audio_reached(sid: str = "*") -> str:
+    return f"call.{sid}.audio.reached"
 
 
 def holder(sid: str = "*") -> str:

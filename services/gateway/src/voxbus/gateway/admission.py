@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from voxbus.common import events as ev
 from voxbus.common import subjects
@@ -33,6 +33,9 @@ from voxbus.gateway.tokens import Leg
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+
+#: An STT worker that does not answer within this is frozen: the call comes back without it.
+_REACHED_S: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class Admitted:
         state = fold(snapshot)
         if state.ended is not None:
             raise TooLate("the call has ended")
-        now_ms = asking.now_ms()
-        caller = CallerAudio(now_ms, resume_at_ms(snapshot, time.time()))
+        reached = await self._reached(sid) if state.started is not None else 0
+        caller = CallerAudio(asking.now_ms(), resume_at_ms(snapshot, time.time(), reached))
         call = self._call = Call(
             self._bus,
             asking.outlet,
@@ -98,6 +101,11 @@ class Admitted:
     async def _read_log(self, sid: str) -> OpenLog:
         self._open_log = await self._bus.open_log(sid, self._on_event)
         return self._open_log
+
+    async def _reached(self, sid: str) -> int:
+        """The number of the frame that STT expects next; 0 = nobody has heard any, or says so."""
+        said = await self._bus.audio.ask(subjects.audio_reached(sid), b"", _REACHED_S)
+        return int(said) if said is not None and said.isdigit() else 0
 
     async def _hold(self, subscribing: Awaitable[Subscription]) -> None:
         self._subscriptions.append(await subscribing)

@@ -19,11 +19,12 @@ _LONGEST_GAP_MS: Final = 60_000
 _MARGIN_MS: Final = 400
 
 
-def resume_at_ms(log: Iterable[Stored], now_s: float) -> int:
+def resume_at_ms(log: Iterable[Stored], now_s: float, reached: int = 0) -> int:
     """The media time at which the next stream of a call begins: behind everything in its log, and a whole frame.
 
     0 for a call that has not begun, whatever the carrier reported of it. ``now_s``: Unix time. The time without a
-    stream counts, so that the recognizer sees how much was lost.
+    stream counts, so that the recognizer sees how much was lost. ``reached``: the number of the frame that STT expects
+    next, which it takes no other before: our clock is not that by which earlier frames were numbered.
     """
     began_s: float | None = None
     latest = 0
@@ -37,7 +38,7 @@ def resume_at_ms(log: Iterable[Stored], now_s: float) -> int:
             latest = max(latest, event.media_ms)
     if began_s is None:
         return 0
-    at = max(latest, int((now_s - began_s) * 1000)) + _MARGIN_MS
+    at = max(latest, reached * FRAME_MS, int((now_s - began_s) * 1000)) + _MARGIN_MS
     return -(-at // FRAME_MS) * FRAME_MS
 
 

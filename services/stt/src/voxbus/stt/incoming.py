@@ -44,7 +44,7 @@ class Incoming:
         self._put = put
         self._next_wanted = next_wanted
         self._waiting: list[AudioIn] | None = []  # live frames that come while older ones are replayed
-        self._subscription: Subscription | None = None
+        self._subscriptions: list[Subscription] = []
         self._asking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -52,14 +52,20 @@ class Incoming:
         self._waiting = []
         subscribing = self._bus.audio.subscribe(subjects.audio_in(self._sid), self._on_frame)
         # The question is written behind the subscription, into the same connection: no frame falls between the two.
-        self._subscription, _ = await asyncio.gather(subscribing, self._ask())
+        answering = self._bus.audio.answer(subjects.audio_reached(self._sid), self._reached)
+        *self._subscriptions, _ = await asyncio.gather(subscribing, answering, self._ask())
 
     async def close(self) -> None:
-        if self._subscription is not None:
-            await self._subscription.close()
+        for subscription in self._subscriptions:
+            await subscription.close()
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _reached(self, _question: bytes) -> bytes:
+        """To a gateway that takes the call: frames with lower numbers would be repetitions to us."""
+        waiting = self._waiting[-1].sequence + 1 if self._waiting else 0
+        return b"%d" % max(self._next_wanted(), waiting)
 
     def _on_frame(self, data: bytes) -> None:
         frame = _unpacked(unpack_audio_in, data)

@@ -50,6 +50,7 @@ LINKS: Final = (
     Link(s.audio_replay(), "stt", ("gateway",), "question with many answers"),
     Link(s.audio_heard(), "stt", ("gateway",)),
     Link(s.audio_wanted(), "tts", ("gateway",), "question"),
+    Link(s.audio_reached(), "gateway", ("stt",), "question"),
     Link(s.GATEWAYS, "gateway", ("gateway",), "question"),
     Link(s.holder(), "stt", ("stt",), "question"),
     *(Link(s.peers(worker), worker, (worker,)) for worker in ("stt", "llm", "tts")),
