@@ -176,6 +176,7 @@ async def test_a_request_that_comes_byte_by_byte_has_no_more_time(serve: Serve) 
         assert server.refused == {"slow_request": 1}
 
 
+@pytest.mark.lasting
 async def test_the_next_request_of_a_connection_has_a_time_of_its_own(serve: Serve) -> None:
     async with serve(request_s=2) as server:
         client = await server.connect()

@@ -140,8 +140,11 @@ async def _new_database(server: str) -> str:
 
 
 @pytest.fixture
-async def any_engine(any_database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = database.connect(database.url_of(any_database_url))
+async def any_engine(any_database_url: str, migrated: Path) -> AsyncIterator[AsyncEngine]:
+    url = database.url_of(any_database_url)
+    if url.get_backend_name() == "sqlite":
+        shutil.copy(migrated, str(url.database))
+    engine = database.connect(url)
     await database.migrate(engine)
     yield engine
     await engine.dispose()
@@ -192,14 +195,28 @@ async def carrier_api(exchange: Exchange) -> AsyncIterator[RestApi]:
         yield api
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with nothing in it but the schema, to be copied: making it takes longer than most tests."""
+
+    async def make(url: str) -> None:
+        engine = database.connect(database.url_of(url))
+        await database.migrate(engine)
+        await engine.dispose()
+
+    path = tmp_path_factory.mktemp("migrated") / "scheduler.db"
+    asyncio.run(make(f"sqlite:///{path}"))
+    return path
+
+
 @pytest.fixture
 def environment(
-    carrier_api: RestApi, exchange: Exchange, nats_url: str, tmp_path: Path, workers: None
+    carrier_api: RestApi, exchange: Exchange, nats_url: str, tmp_path: Path, migrated: Path, workers: None
 ) -> dict[str, str]:
     """What a scheduler's process reads."""
     return {
         "NATS_URL": nats_url,
-        "DATABASE_URL": f"sqlite:///{tmp_path}/scheduler.db",
+        "DATABASE_URL": f"sqlite:///{shutil.copy(migrated, tmp_path)}",
         "SCHEDULER_PORT": "0",
         "SCHEDULER_SECRET": SECRET,
         "AGENT_SHARED_SECRET": SHARED,

@@ -415,6 +415,7 @@ async def replicas(postgresql_url: str) -> AsyncIterator[list[Book]]:
         await engine.dispose()
 
 
+@pytest.mark.lasting
 async def test_replicas_share_a_campaign_and_no_number_is_taken_twice(replicas: list[Book]) -> None:
     numbers = [f"+1212555{n:04d}" for n in range(1000, 1020)]
     await replicas[0].campaign("c", *numbers, rules=RULES.model_copy(update={"calls_in_air": 1000}))

@@ -59,6 +59,7 @@ def only(provider: EspeakProvider) -> Process:
     return process
 
 
+@pytest.mark.lasting
 @pytest.mark.parametrize("name", VOICES)
 async def test_every_voice_is_equally_loud_and_no_peak_is_too_high(espeak: EspeakProvider, name: str) -> None:
     voice = resolved(espeak, name)
@@ -68,6 +69,7 @@ async def test_every_voice_is_equally_loud_and_no_peak_is_too_high(espeak: Espea
         assert peak_dbfs(heard) <= -3, text
 
 
+@pytest.mark.lasting
 @pytest.mark.parametrize("text", SENTENCES)
 async def test_a_sentence_begins_at_once_and_ends_with_a_pause(espeak: EspeakProvider, text: str) -> None:
     heard = np.abs(mulaw_decode(await say(espeak, text)).astype(int))
@@ -91,6 +93,7 @@ async def test_speed_and_pitch_do_not_leak_into_the_next_sentence(espeak: Espeak
     assert ms_of(len(after)) == pytest.approx(ms_of(len(before)), abs=30)
 
 
+@pytest.mark.lasting
 @pytest.mark.parametrize("text", ["", " ", "...", "\0\n"])
 async def test_nothing_to_say_is_no_audio(espeak: EspeakProvider, text: str) -> None:
     assert await say(espeak, text) == b""
