@@ -9,6 +9,7 @@ async with Stack(counts={"llm": 2}, env={"TWILIO_VALIDATE": "off"}) as stack:
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import dataclasses
 import os
 import secrets
@@ -138,8 +139,9 @@ class Stack:
         return [name for name in self.children if name.rpartition("-")[0] == service]
 
     async def __aenter__(self) -> Stack:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._claim()
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
             if not self._nats_url:
                 await self._start_nats()
             # Together: most of the time goes into imports and models, and there is more than one core.
@@ -175,8 +177,18 @@ class Stack:
             await asyncio.gather(*(self.children[name].stop(STOP_S) for name in names))
         self.nats.stop()
         shutil.rmtree(self._keys, ignore_errors=True)
+        self._claimed.close()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+    def _claim(self) -> None:
+        """The store, the keys and the logs are of one run: a second one would take them from under the first."""
+        self._claimed = (self.directory / "lock").open("w")
+        try:
+            fcntl.flock(self._claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._claimed.close()
+            raise ChildFailed(f"voxbus runs already with {self.directory}: end that one first") from None
 
     async def _start_nats(self) -> None:
         self._keys.mkdir(mode=0o700, exist_ok=True)
