@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxbus.common.speech import MAX_CHARACTERS, SentenceCutter, SpeechCutter, spoken
+from voxbus.common.speech.numbers import cardinal
 from voxbus.common.speech.sentences import fit
 
 PARTS = (
@@ -165,6 +166,21 @@ def test_what_cannot_be_said_leaves_no_sentence() -> None:
         "Look at this now.",
         "Thank you very much.",
     )
+
+
+WORDS = ("well", "your", "total", "is", "Dr.", "no.", "and")
+SEPARATORS = (" ", ", ", ". ", "? ", ": ", "\n", " — ", "; ", "... ")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(WORDS) | st.integers(0, 99), st.sampled_from(SEPARATORS)), max_size=60)
+)
+def test_every_word_and_every_number_is_said(parts: list[tuple[str | int, str]]) -> None:
+    cutter = SpeechCutter()
+    text = "".join(f"{part}{separator}" for part, separator in parts)
+    said = re.findall(r"[A-Za-z-]+", " ".join(cutter.feed(text) + cutter.flush()))
+    wanted = [cardinal(part) if isinstance(part, int) else part.strip(".") for part, _ in parts]
+    assert [word for word in said if word in wanted] == wanted
 
 
 @given(TEXTS)

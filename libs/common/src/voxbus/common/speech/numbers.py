@@ -69,11 +69,20 @@ def digits(text: str) -> str:
 
 
 def decimal(text: str) -> str:
-    """``"1,204.50"``: the digits after each point one by one, and numbers that are codes (007, 10 digits) too."""
+    """``"1,204.50"``: the digits after each point one by one, and numbers that are codes (007, 482913) too."""
     whole, *parts = text.replace(",", "").split(".")
-    is_code = (len(whole) > 1 and whole.startswith("0")) or ("," not in text and len(whole) > 6)
+    is_code = "," not in text and _is_code(whole, fraction=any(parts))
     said = digits(whole) if is_code else cardinal(int(whole or "0"))
     return " ".join([said, *(f"point {digits(part)}" for part in parts if part)])
+
+
+def _is_code(whole: str, *, fraction: bool) -> bool:
+    """Nobody counts so far without commas, but for round numbers."""
+    if whole.startswith("0"):
+        return len(whole) > 1
+    return len(whole) > 9 or (
+        not fraction and len(whole) > 4 and not whole.endswith("00" if len(whole) == 5 else "000")
+    )
 
 
 def year(number: int) -> str:
