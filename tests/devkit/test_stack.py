@@ -201,7 +201,9 @@ asyncio.run(main())
     assert not survived
 
 
-async def test_a_second_stack_in_one_directory_is_refused_and_the_first_keeps_what_it_has(tmp_path: Path) -> None:
+async def test_a_second_stack_in_one_directory_is_refused_and_the_first_keeps_what_it_has(
+    tmp_path: Path,
+) -> None:
     async with Stack(counts=NOBODY, directory=tmp_path) as first:
         with pytest.raises(ChildFailed, match="runs already"):
             await Stack(counts=NOBODY, directory=tmp_path).__aenter__()

@@ -9,8 +9,8 @@ async with Stack(counts={"llm": 2}, env={"TWILIO_VALIDATE": "off"}) as stack:
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import dataclasses
+import fcntl
 import os
 import secrets
 import shutil
