@@ -116,6 +116,30 @@ async def test_what_a_stranger_writes_before_the_proxys_word_counts_for_nothing(
         await until_refused(lambda: ask(gateway, **{"X-Forwarded-For": next(lies)}))
 
 
+async def raw(gateway: Running, head: str) -> bytes:
+    """The answer to a request whose head is ``head``, which a client library would not write so."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(f"{head}Connection: close\r\n\r\n".encode())
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_a_proxy_may_add_its_word_as_a_line_of_its_own(new_gateway: Start) -> None:
+    async with new_gateway(address_requests=0.6) as gateway:
+        lies = (f"X-Forwarded-For: 198.51.100.{n}\r\n" for n in range(250))
+        async with asyncio.timeout(60):
+            while True:
+                head = f"GET /health HTTP/1.1\r\nHost: h\r\n{next(lies)}X-Forwarded-For: 203.0.113.9\r\n"
+                if (await raw(gateway, head)).startswith(b"HTTP/1.1 429 "):
+                    break
+        for path in ("/phone", "/phone/agents"):
+            lie = "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-For: 203.0.113.10\r\n"
+            answer = await raw(gateway, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{lie}")
+            assert answer.startswith(b"HTTP/1.1 403 ")
+
+
 async def test_every_answer_forbids_what_no_page_needs(new_gateway: Start) -> None:
     async with new_gateway(public_url="https://voice.example") as gateway:
         for path in ("/health", "/twilio/voice", "/nothing", "/phone", "/media-stream"):

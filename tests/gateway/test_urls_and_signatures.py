@@ -8,6 +8,7 @@ from voxbus.gateway.urls import (
     Origin,
     client_of,
     handshake_urls,
+    headers_of,
     is_loopback,
     networks,
     origin_from_headers,
@@ -45,6 +46,13 @@ def test_forwarded_headers_count_from_trusted_proxies_only() -> None:
     assert origin_from_headers({"host": "gw.example"}, "::1", TRUSTED) == Origin(False, "gw.example")
     chain = FORWARDED | {"x-forwarded-host": "gw.example, inner", "x-forwarded-proto": "https,http"}
     assert origin_from_headers(chain, "127.0.0.1", TRUSTED) == Origin(True, "gw.example")
+
+
+def test_lines_of_one_header_are_one_list() -> None:
+    lines = [("Host", "h"), ("X-Forwarded-For", "127.0.0.1, 192.0.2.1"), ("x-forwarded-for", "192.0.2.2")]
+    headers = headers_of(lines)
+    assert headers == {"host": "h", "x-forwarded-for": "127.0.0.1, 192.0.2.1, 192.0.2.2"}
+    assert client_of(headers, "10.0.0.1", TRUSTED) == "192.0.2.2"
 
 
 @pytest.mark.parametrize("host", ["", 'x"><script>', "a/b", "user@host"])

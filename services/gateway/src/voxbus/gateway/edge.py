@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from voxbus.gateway.core_doorman import Doorman, Visit
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.switchboard import refused
+from voxbus.gateway.urls import headers_of
 
 #: For answers that say nothing else: nothing of ours is a page to be shown, framed, sniffed or kept.
 HEADERS: Final = {
@@ -53,7 +54,7 @@ class Edge:
     def _admit(self, request: Request) -> Visit:
         peer = request.client.host if request.client is not None else ""
         seat = request.scope["state"].get("seat")
-        return self._doorman.admit(dict(request.headers), peer, seat, time.monotonic())
+        return self._doorman.admit(headers_of(request.headers.items()), peer, seat, time.monotonic())
 
 
 def visit_of(request: Request) -> Visit:

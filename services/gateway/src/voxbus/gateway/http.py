@@ -18,6 +18,7 @@ from voxbus.gateway.edge import answer, visit_of
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.internal import store_context
 from voxbus.gateway.switchboard import ALIASES, STREAM_PATH, Switchboard, refused
+from voxbus.gateway.urls import headers_of
 from voxbus.gateway.webhooks import Asked, Webhooks
 
 log = get_logger(__name__)
@@ -51,7 +52,7 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
     async def asked(request: Request) -> Asked:
         """Raises Refused for what Twilio did not sign."""
         board.gate.check_open()
-        headers = dict(request.headers)
+        headers = headers_of(request.headers.items())
         peer = request.client.host if request.client is not None else ""
         origin = board.gate.origin(headers, peer)
         query = request.url.query
@@ -97,7 +98,7 @@ def make_app(board: Switchboard, webhooks: Webhooks) -> FastAPI:
 
     @app.post("/internal/store-context")
     async def internal_store_context(request: Request) -> Response:
-        board.gate.check_secret(dict(request.headers))
+        board.gate.check_secret(headers_of(request.headers.items()))
         visit_of(request).prove()
         await store_context(board.bus, board.catalog, await read_body(request))
         return Response(status_code=204)

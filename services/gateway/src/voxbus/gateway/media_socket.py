@@ -24,6 +24,7 @@ from voxbus.common.web import Seat
 from voxbus.gateway import metrics
 from voxbus.gateway.errors import BrokenProtocol, MediaError, Refused, TooLong, TooMany
 from voxbus.gateway.switchboard import Entry, Switchboard, refused
+from voxbus.gateway.urls import headers_of
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -160,8 +161,7 @@ class MediaSocket(asyncio.Protocol):
         entry = None
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             peer = self._transport.get_extra_info("peername")
-            # Of a repeated header the last one counts here, as it does in uvicorn's HTTP side.
-            headers = {name.lower(): value for name, value in request.headers.raw_items()}
+            headers = headers_of(request.headers.raw_items())
             try:
                 seat = self._seat if isinstance(self._seat, Seat) else None
                 entry = self.board.check(request.path, headers, peer[0] if peer else "", seat)

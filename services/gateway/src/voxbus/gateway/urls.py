@@ -27,6 +27,17 @@ class Origin:
         return f"{scheme}://{self.host}{self.prefix}{path}"
 
 
+def headers_of(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """By name in lower case. What is repeated is one list (RFC 9110, 5.3): a proxy may add its word to the stranger's
+    line or below it, and a secret that comes twice is none.
+    """
+    headers: dict[str, str] = {}
+    for name, value in lines:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
 def client_of(headers: Mapping[str, str], peer: str, trusted: tuple[Network, ...]) -> str:
     """Whose request it is: ``peer``, or, of the addresses that trusted proxies report, the last one that is no proxy's.
 

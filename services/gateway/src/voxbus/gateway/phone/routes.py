@@ -17,6 +17,7 @@ from voxbus.gateway.phone import pages
 from voxbus.gateway.phone.core_access import Access, bearer
 from voxbus.gateway.phone.desk import AgentEntry, Desk
 from voxbus.gateway.phone.feed import Feeds
+from voxbus.gateway.urls import headers_of
 
 T = TypeVar("T")
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -42,7 +43,7 @@ def add_phone(app: FastAPI, access: Access, desk: Desk, feeds: Feeds) -> None:
     assets = pages.load()
 
     def asset(request: Request, name: str) -> Response:
-        access.check(dict(request.headers), _peer(request))
+        access.check(headers_of(request.headers.items()), _peer(request))
         found = assets.get(name)
         if found is None:
             raise Refused(404, "no_such_file", "the page has no such file")
@@ -53,7 +54,7 @@ def add_phone(app: FastAPI, access: Access, desk: Desk, feeds: Feeds) -> None:
 
     def asked(request: Request, *, acts: bool) -> dict[str, str]:
         """The headers. Raises Refused for what no page of ours asks."""
-        headers = dict(request.headers)
+        headers = headers_of(request.headers.items())
         access.check_script(headers, _peer(request), acts=acts)
         return headers
 
