@@ -131,6 +131,16 @@ async def test_a_bucket(bus: Bus) -> None:
     assert await bus.tokens.create("a", b"3")
 
 
+async def test_a_bucket_is_read_from_its_leader(bus: Bus) -> None:
+    """A follower may answer with a token that was taken a moment ago. Of a log it is seen when it is behind."""
+    js = bus.control.jetstream()
+    for bucket in subjects.BUCKETS:
+        config = (await js.stream_info(subjects.stream_of_bucket(bucket))).config
+        assert (config.allow_direct, bool(config.mirror_direct)) == (False, False), bucket
+    for stream in (*subjects.streams(), subjects.ARCHIVE_STREAM):
+        assert (await js.stream_info(stream)).config.allow_direct is True, stream
+
+
 async def test_of_many_takers_one_wins(bus: Bus) -> None:
     await bus.tokens.put("once", b"1")
     taken = await asyncio.gather(*(bus.tokens.take("once") for _ in range(10)))
