@@ -186,6 +186,16 @@ async def test_a_replica_that_has_not_seen_the_job_yet_is_not_believed(
         await bus.read_log(sid, through=last + 2)
 
 
+async def test_what_a_replica_has_not_seen_yet_is_asked_for_again(bus: Bus, sid: str) -> None:
+    """The stream refused ours, so that another is there; the replica that answers may not know it."""
+    reading = asyncio.create_task(bus.stored(sentence(sid, 0)))
+    await asyncio.sleep(0)
+    sequence = await bus.append(sentence(sid, 0, "Theirs."))
+    stored = await reading
+    assert stored is not None
+    assert stored.sequence == sequence
+
+
 async def test_reading_an_empty_log(bus: Bus, sid: str) -> None:
     assert await bus.read_log(sid) == []
     assert await bus.stored(sentence(sid, 0)) is None

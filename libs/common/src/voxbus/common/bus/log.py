@@ -42,6 +42,8 @@ _SUBJECT_TAKEN = "maximum messages per subject exceeded"
 _ANSWER_TIMEOUT_S = 1.0
 _RETRY_S = 0.1
 _NO_RESPONDERS = "503"
+#: How long a replica that is behind is given, from one question to the next.
+_BEHIND_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
 #: A stream answers at most this many subjects to one ``multi_last``.
 _MAX_SUBJECTS = 1024
 
@@ -125,10 +127,16 @@ class Log:
             raise BusError(f"{subject} was refused: {reason} ({code})")
 
     async def stored(self, event: Event) -> Stored | None:
-        """What the log holds at this event's subject: what to read after a Conflict."""
+        """What the log holds at this event's subject: what to read after a Conflict.
+
+        None when it is not there; before that a replica that has not seen it yet is asked again.
+        """
         subject = subjects.event(event.call, event.kind, event.key())
-        found = await self._multi_last(subjects.stream_of(event.call), [subject], 0)
-        return found[0] if found else None
+        for wait_s in _BEHIND_S:
+            if found := await self._multi_last(subjects.stream_of(event.call), [subject], 0):
+                return found[0]
+            await asyncio.sleep(wait_s)
+        return None
 
     async def read(self, sid: str, *, through: int = 0, kinds: tuple[str, ...] = ()) -> list[Stored]:
         """All events of the call that we can read, in order, up to the sequence ``through`` (0 = all there are).
@@ -138,11 +146,11 @@ class Log:
         """
         stream = subjects.stream_of(sid)
         filters = [subjects.events_of(sid, kind) for kind in kinds] or [subjects.events_of(sid)]
-        for attempt in range(6):
+        for wait_s in _BEHIND_S:
             events = await self._multi_last(stream, filters, through)
             if not through or kinds or any(event.sequence == through for event in events):
                 return events
-            await asyncio.sleep(0.01 * 2**attempt)
+            await asyncio.sleep(wait_s)
         raise LogIncomplete(f"the log of the call does not show sequence {through} yet")
 
     async def purge(self, sid: str, *, through: int) -> None:
