@@ -34,6 +34,9 @@ dialogue:
 """
 )
 
+#: A line that is a billion values.
+ALIASES = "[&a0 [x]" + "".join(f", &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)) + "]"
+
 
 def test_reads_a_definition() -> None:
     agent = parse_agent(TALKING, "tiny.yaml")
@@ -134,11 +137,55 @@ def test_yaml_without_its_surprises() -> None:
         f"name: {'9' * 5000}",
         f"name: {'[' * 2000}",
         "a" * 1_000_001,
+        # What YAML has and JSON has not: a definition travels as JSON.
+        f"{MINIMAL}dialogue: &a {{memory: *a}}",
+        f"{MINIMAL}description: !!binary aGVsbG8=",
+        f"{MINIMAL}variables: {{1: one}}",
+        f'{MINIMAL}grammar: "#JSGF V1.0; grammar a; public <a> = {"(" * 2000}a{")" * 2000};"',
     ],
 )
 def test_what_is_no_definition_at_all(text: str) -> None:
     with pytest.raises(AgentError, match=r"^x\.yaml: "):
         parse_agent(text, "x.yaml")
+
+
+USING = (
+    MINIMAL.replace("{company}", "us")
+    + """
+tools:
+  - name: look
+    description: Looks.
+    url: https://example.com/x
+    arguments: """
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ('{type: object, required: [x], properties: {x: {$ref: "#/required/day"}}}', "leads nowhere here"),
+        ('{type: object, properties: {x: true, y: {$ref: "#/properties/x/z"}}}', "leads nowhere here"),
+        ('{type: object, required: [x], properties: {x: {$ref: "#/required/0"}}}', "cannot be used"),
+        ('{type: object, properties: {x: {$ref: "#/properties/x"}}}', "cannot be used"),
+        ('{type: object, properties: {x: {properties: {y: {$ref: "#/$defs/y"}}}},'
+         ' $defs: {y: {anyOf: [{type: "null"}, {$ref: "#/$defs/y"}]}}}', "cannot be used"),
+        ("&a {type: object, properties: {x: *a}}", "a value holds itself"),
+        ("{type: object, default: !!timestamp 2020-01-01}", "there is a value that JSON does not have"),
+        ("{type: object, enum: [!!set {a, b}]}", "there is a value that JSON does not have"),
+        ("{type: object, default: !!binary aGVsbG8=}", "there is a value that JSON does not have"),
+        (f"{{type: object, default: {ALIASES}}}", "far longer than it looks"),
+        ("{type: object, properties: {1: {}}}", "1 is no text; put it in quotes"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_would_fail_in_the_call_is_refused(arguments: str, complaint: str) -> None:
+    with pytest.raises(AgentError, match=r"^x\.yaml: ") as caught:
+        parse_agent(USING + arguments, "x.yaml")
+    assert complaint in str(caught.value)
+
+
+def test_a_schema_may_refer_to_itself_for_what_is_inside() -> None:
+    tree = '{type: object, properties: {x: {$ref: "#/$defs/t"}}, $defs: {t: {items: {$ref: "#/$defs/t"}}}}'
+    assert parse_agent(USING + tree, "x.yaml").tools
 
 
 def test_a_directory(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from voxbus.common.errors import AgentError
 from voxbus.common.tools.arguments import MAX_CHARACTERS, closed, faults
 
 SCHEMA: dict[str, Any] = {
@@ -50,3 +51,20 @@ def test_what_does_not(arguments: dict[str, Any], said: list[str]) -> None:
 def test_what_is_not_declared_is_refused_unless_the_schema_says_otherwise() -> None:
     assert closed(SCHEMA)["additionalProperties"] is False
     assert faults(SCHEMA | {"additionalProperties": True}, {"day": "friday", "more": 1}) == []
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/properties/x"},
+        {"$ref": "#/type"},
+        {"$ref": "#/type/x"},
+        {"$ref": "http://[bad"},
+        {"pattern": 5},
+        {"type": "strange"},
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_one_error(schema: dict[str, Any]) -> None:
+    """A definition that travelled was not checked here."""
+    with pytest.raises(AgentError):
+        faults({"type": "object", "properties": {"x": schema}}, {"x": "y"})

@@ -70,15 +70,36 @@ def parse_agent(text: str, origin: str) -> Agent:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise AgentError(f"{origin}: {where}not YAML: {getattr(error, 'problem', None) or error}") from error
+    if wrong := _not_json(data):
+        raise AgentError(f"{origin}: {wrong}")
     if not isinstance(data, dict):
         raise AgentError(f"{origin}: expected fields (name, prompt, lines, ...); see {SCHEMA_FILE}")
     try:
         agent = Agent.model_validate(data, extra="forbid")
     except ValidationError as error:
         raise AgentError(f"{origin}: {'; '.join(_explain(error))}") from None
-    for field, problem in problems(agent):
-        raise AgentError(f"{origin}: {field}: {problem}")
+    try:
+        for field, problem in problems(agent):
+            raise AgentError(f"{origin}: {field}: {problem}")
+    except RecursionError:
+        raise AgentError(f"{origin}: something in it is nested too deep") from None
     return agent
+
+
+def _not_json(data: object) -> str:
+    """Why the definition could not travel; empty = it can. YAML's aliases make much of little, and circles."""
+    length = 0
+    try:
+        # In pieces, and not in one: a billion values are not waited for.
+        for piece in json.JSONEncoder(ensure_ascii=False, allow_nan=False).iterencode(data):
+            length += len(piece)
+            if length > 2 * MAX_CHARACTERS:
+                return "is far longer than it looks; write out what its aliases (*name) stand for"
+    except TypeError:
+        return "there is a value that JSON does not have; put it in quotes"
+    except (ValueError, RecursionError):
+        return "a value holds itself, is no number, or is nested too deep; mind aliases (*name)"
+    return ""
 
 
 def schema() -> dict[str, Any]:
@@ -109,6 +130,10 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key!r} is no text; put it in quotes", node.start_mark
+                )
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"{key!r} is given twice", node.start_mark

@@ -46,11 +46,11 @@ class Toolbox:
         self, tool: Tool, arguments: Mapping[str, Any], started: Started
     ) -> template.Request | Outcome:
         """The request, or why there is none."""
-        if faults := json_schema.faults(tool.arguments, arguments):
-            return unfit(faults)
         caller = started.from_number if started.direction == "inbound" else started.to_number
         values = {**started.agent.variables, "call_sid": started.call, "caller_number": caller}
         try:
+            if faults := json_schema.faults(tool.arguments, arguments):
+                return unfit(faults)
             return template.request(tool, arguments, values, self._environment.of(tool))
         except template.Unfit as error:
             return unfit([str(error)])
