@@ -75,6 +75,17 @@ async def test_numbers_are_shown_to_who_asks_for_them(
     assert capsys.readouterr().out.endswith("+15550100001 -> +15550100002\n")
 
 
+async def test_a_live_call_is_shown_however_many_are_newer(
+    bus: Bus, new_script: Callable[[], Script], capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = await publish(bus, new_script().start())
+    for _ in range(21):
+        await publish(bus, new_script().start().ends())
+    assert await voxbus("calls", "--live") == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines] == [live]
+
+
 async def test_more_calls_than_fit_into_one_answer(
     bus: Bus, new_script: Callable[[], Script], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,8 @@ async def test_logs_and_archive_of_a_number_are_removed(
     await bus.purge_log(archived, through=events[-1].sequence)
     over = await publish(bus, new_script().start().ends())
     live = await publish(bus, new_script().start())
+    for sid in (over, live):
+        await bus.contexts.put(subjects.context_of_call(sid), b"what the order told")
     assert await voxbus("erase", "--number", OTHER) == 0
     assert "0 calls removed" in capsys.readouterr().out
     assert await voxbus("erase", "--number", "+1 555 010 0001") == 1
@@ -79,7 +81,9 @@ async def test_logs_and_archive_of_a_number_are_removed(
     assert CALLER not in said
     for sid in (archived, over):
         assert await call_logs.read(bus, sid) == []
+    assert await bus.contexts.get(subjects.context_of_call(over)) is None
     assert await call_logs.read(bus, live) != []
+    assert await bus.contexts.get(subjects.context_of_call(live)) is not None
 
 
 @pytest.mark.parametrize(

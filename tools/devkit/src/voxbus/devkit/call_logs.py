@@ -28,12 +28,7 @@ async def read(bus: Bus, sid: str) -> list[Stored]:
 
 async def newest(bus: Bus, number: int) -> list[str]:
     """The CallSids of the ``number`` calls of which something was stored last, that one first."""
-    last: dict[str, int] = {}
-    for kind in _KINDS:
-        for stream in subjects.streams():
-            async for sequence, subject in _scan(bus, stream, subjects.events_of("*", kind)):
-                sid = subjects.parse_event(subject)[0]
-                last[sid] = max(sequence, last.get(sid, 0))
+    last = await _last(bus, _KINDS)
     found = sorted(last, key=lambda sid: -last[sid])[:number]
     if len(found) < number:
         async for sid in _archived(bus):
@@ -42,6 +37,23 @@ async def newest(bus: Bus, number: int) -> list[str]:
             if len(found) == number:
                 break
     return found
+
+
+async def live(bus: Bus) -> list[str]:
+    """The CallSids of all calls that are not over, in the order of ``newest``."""
+    last, over = await _last(bus, _KINDS), await _last(bus, (Ended.kind,))
+    return sorted(last.keys() - over.keys(), key=lambda sid: -last[sid])
+
+
+async def _last(bus: Bus, kinds: tuple[str, ...]) -> dict[str, int]:
+    """The sequence of the last event of these kinds, of every call whose log is in its stream."""
+    last: dict[str, int] = {}
+    for kind in kinds:
+        for stream in subjects.streams():
+            async for sequence, subject in _scan(bus, stream, subjects.events_of("*", kind)):
+                sid = subjects.parse_event(subject)[0]
+                last[sid] = max(sequence, last.get(sid, 0))
+    return last
 
 
 async def _scan(bus: Bus, stream: str, filter_: str, first: int = 1) -> AsyncIterator[tuple[int, str]]:

@@ -126,7 +126,7 @@ RIGHTS: Final[dict[str, Rights]] = {
     OPERATOR: Rights(
         writes=(
             *(*_events("reporter"), s.ARCHIVE_SUBJECTS, s.keys_of(s.LOST_REPORTS)),
-            s.keys_of(s.CONTEXTS, "session"),
+            *(s.keys_of(s.CONTEXTS, "session"), s.keys_of(s.CONTEXTS, "call")),
         ),
         asks=(
             *(*_READ_LOGS, s.direct_get(s.ARCHIVE_STREAM), s.stream_api("INFO", s.ARCHIVE_STREAM)),

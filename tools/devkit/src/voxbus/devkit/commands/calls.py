@@ -23,7 +23,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--last", type=_number, default=20, metavar="N", help="how many (default: 20)")
-    parser.add_argument("--live", action="store_true", help="of those, only the ones that are not over")
+    parser.add_argument("--live", action="store_true", help="only those that are not over, all of them")
     parser.add_argument("--json", action="store_true", help="as one JSON array")
     parser.add_argument("--show-numbers", action="store_true", help="with telephone numbers")
 
@@ -36,7 +36,7 @@ def _number(text: str) -> int:
 
 def main(arguments: argparse.Namespace) -> int:
     try:
-        rows = asyncio.run(_rows(arguments.last))
+        rows = asyncio.run(_rows(arguments.last, live=arguments.live))
     except VoxbusError as error:
         print(f"voxbus calls: {error}", file=sys.stderr)
         return 1
@@ -46,10 +46,11 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _rows(number: int) -> list[Row]:
+async def _rows(number: int, *, live: bool) -> list[Row]:
     bus = await Bus.connect(bus_config())
     try:
-        logs = [await call_logs.read(bus, sid) for sid in await call_logs.newest(bus, number)]
+        sids = await (call_logs.live(bus) if live else call_logs.newest(bus, number))
+        logs = [await call_logs.read(bus, sid) for sid in sids]
     finally:
         await bus.close()
     # One may be purged between the two.

@@ -140,6 +140,8 @@ async def _erase_logs(bus: Bus, number: str, known: frozenset[str]) -> _Logs:
         await bus.purge_archive(sid)
         await bus.lost_reports.delete(sid)
         logs.removed += 1
+    for sid in (over.keys() | known) - logs.left:
+        await bus.contexts.delete(subjects.context_of_call(sid))
     return logs
 
 
