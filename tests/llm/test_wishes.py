@@ -136,6 +136,32 @@ async def test_who_hung_up_before_the_script_was_asked(
     assert call.said(2) == []
 
 
+@pytest.mark.parametrize("by", ["script", "model"])
+async def test_who_picks_up_with_it_is_not_greeted(
+    call: Call, reminder: Agent, talker: Agent, start_worker: StartWorker, by: str
+) -> None:
+    await start_worker(openai_base_url="http://127.0.0.1:1")
+    await call.start(talker if by == "model" else reminder, inbound=False)
+    await call.say(WORDS, 1)
+    await call.reply_to(1)
+    assert (await recorded(call, 1)).text == WORDS
+    assert tuple(call.said(1)) == spoken(reminder.lines.do_not_call)
+    assert [event.reason for event in call.of(HangupRequested)] == ["do_not_call"]
+
+
+async def test_who_may_go_on_after_picking_up_with_it_is_waited_for(
+    call: Call, reminder: Agent, start_worker: StartWorker
+) -> None:
+    worker = await start_worker()
+    await call.start(reminder, inbound=False)
+    await call.say(WORDS, 1, final=False)
+    await call.until(lambda: len(call.said(1)) == len(spoken(reminder.lines.do_not_call)))
+    assert (call.of(DoNotCallRequested), call.of(HangupRequested)) == ([], [])
+    await call.add(UtteranceWithdrawn, holder=call.holder, turn=1, attempt=0)
+    await idle(worker)
+    assert (call.of(DoNotCallRequested), call.of(HangupRequested)) == ([], [])
+
+
 async def test_the_script_knows_it_before_it_says_a_word(
     call: Call, reminder: Agent, start_worker: StartWorker
 ) -> None:

@@ -21,7 +21,7 @@ from voxbus.llm import metrics
 from voxbus.llm.asking import Asking
 from voxbus.llm.core_effects import DO_NOT_CALL, DoNotCall, Hangup, Refused, Transfer, effect
 from voxbus.llm.core_trail import kept, steps_of
-from voxbus.llm.core_turn import Ask
+from voxbus.llm.core_turn import NEVER_AGAIN, Ask
 from voxbus.llm.live import LiveTurn
 from voxbus.llm.providers.base import ToolCall
 from voxbus.llm.tools import ToolRounds
@@ -88,7 +88,7 @@ class Answering:
                 case Hangup(reason):
                     await work.at_least(agent.lines.do_not_call if never_again else agent.lines.goodbye)
                     await writer.tool(index, call.name, arguments, ok=True, result="hangs up")
-                    await writer.hang_up("do_not_call" if never_again else reason)
+                    await writer.hang_up(NEVER_AGAIN if never_again else reason)
                     done = True
                 case Transfer(target):
                     await work.at_least(
@@ -101,7 +101,7 @@ class Answering:
                     assert_never(meant)
         if never_again and not done:
             await work.at_least(agent.lines.do_not_call)
-            await writer.hang_up("do_not_call")
+            await writer.hang_up(NEVER_AGAIN)
         elif calls:
             await work.at_least(agent.lines.fallback)
 

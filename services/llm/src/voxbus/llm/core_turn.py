@@ -8,6 +8,7 @@ its reply has ended already                     nothing
 started, inbound                                the greeting, 250 ms after the event
 started, outbound                               nothing: the callee speaks first
 first utterances of an outbound call            the greeting, and what precedes it: see core_opening
+... which say that they want no more calls      the agent's do_not_call line, hang up
 words without a whole answer, of all of these   nothing is said; whether they want no more calls is found out: Listen
 backchannel                                     nothing
 time limit                                      goodbye, hang up
@@ -32,13 +33,16 @@ from voxbus.common.events import Started, Utterance
 from voxbus.common.fold import CallState
 from voxbus.llm.core_messages import silences
 from voxbus.llm.core_opening import introduction, opening
-from voxbus.llm.core_wish import is_unheard
+from voxbus.llm.core_wish import in_script, is_unheard
 
 MAX_AGE_S: Final = 15.0
 #: So that the first word is not lost while the line opens.
 GREETING_DELAY_S: Final = 0.25
 #: The caller is asked this often whether anybody is there.
 REPROMPTS: Final = 2
+
+#: Why the agent hangs up on who wants no more calls.
+NEVER_AGAIN: Final = "do_not_call"
 
 SkipReason = Literal["stale", "ended", "void", "superseded", "answered", "outbound", "backchannel"]
 
@@ -159,6 +163,8 @@ def _answer(job: Utterance, state: CallState, agent: Agent) -> Decision:
         leaves = agent.machine_detection == "leave_message" and state.answered_by != "fax"
         return _with(say, agent.lines.voicemail if leaves else "", "machine")
     match opening(state).get(job.turn):
+        case "greet" if job.text and in_script(state, job.turn):
+            return _with(say, agent.lines.do_not_call, NEVER_AGAIN)
         case "greet":
             return _with(to_person, agent.lines.greeting)
         case "answer":

@@ -15,7 +15,7 @@ from voxbus.common.speech import spoken
 from voxbus.llm import metrics
 from voxbus.llm.answering import Answering
 from voxbus.llm.asking import Asking
-from voxbus.llm.core_turn import GREETING_DELAY_S, Ask, Listen, Say, Skip, decide
+from voxbus.llm.core_turn import GREETING_DELAY_S, NEVER_AGAIN, Ask, Listen, Say, Skip, decide
 from voxbus.llm.limits import Limits
 from voxbus.llm.listening import Listening
 from voxbus.llm.live import KINDS, LiveTurn, LiveTurns
@@ -153,7 +153,7 @@ class LlmService:
         assert state.started is not None
         if wish.listed:
             return
-        sure = state.turns[listen.turn].confirmed or state.ended is not None or live.confirmed.is_set()
+        sure = _is_certain(state, listen.turn, live)
         if (sure or await through(job, live, state.started.agent)) and await self._listening.hears(
             job, listen, state
         ):
@@ -184,13 +184,15 @@ class LlmService:
     ) -> None:
         match decision:
             case Say():
-                await self._say(job, decision, state, writer)
+                await self._say(job, decision, state, live, writer, wish)
             case Ask():
                 await self._answering.answer(job, decision, state, live, writer, wish)
             case _:
                 assert_never(decision)
 
-    async def _say(self, job: Job, say: Say, state: CallState, writer: ReplyWriter) -> None:
+    async def _say(
+        self, job: Job, say: Say, state: CallState, live: LiveTurn, writer: ReplyWriter, wish: Wish
+    ) -> None:
         """A line of the agent's own. What of it is in the log already was said by whoever had the job before."""
         assert state.started is not None
         # Clocks of two machines differ; the delay never grows by that.
@@ -198,12 +200,19 @@ class LlmService:
         if delay_s > 0:
             job.progress(for_s=delay_s + 1.0)
             await asyncio.sleep(delay_s)
+        if say.hangup == NEVER_AGAIN:
+            wish.note(certain=_is_certain(state, say.turn, live))
         await writer.give_notice()
         said = len(writer.own)
         for text in spoken(say.line, state.started.agent.language)[said:]:
             job.progress()
             await writer.say(text)
-        if say.hangup:
+        hangs_up = bool(say.hangup)
+        if say.hangup == NEVER_AGAIN and (
+            hangs_up := _is_certain(state, say.turn, live) or await through(job, live, state.started.agent)
+        ):
+            await wish.kept()
+        if hangs_up:
             await writer.hang_up(say.hangup)
         await writer.end("complete")
 
@@ -211,3 +220,8 @@ class LlmService:
     def _failed(job: Job, error: Exception) -> None:
         metrics.JOB_FAILURES.inc()
         log.exception("a job failed and was handed over", error, call_sid=job.event.call)
+
+
+def _is_certain(state: CallState, turn: int, live: LiveTurn) -> bool:
+    """Whether the caller is through: the words of ``turn`` are no guess any more."""
+    return state.turns[turn].confirmed or state.ended is not None or live.confirmed.is_set()
