@@ -180,6 +180,37 @@ async def test_half_a_webhook_is_not_waited_for(new_gateway: Start) -> None:
         writer.close()
 
 
+async def half(gateway: Running, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A request with a signature, whose body has only begun, from behind a proxy."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: h\r\nX-Twilio-Signature: bm8=\r\nContent-Length: 9\r\n"
+    writer.write(f"{head}X-Forwarded-For: 203.0.113.9\r\n\r\nCall".encode())
+    return reader, writer
+
+
+@pytest.mark.parametrize(("path", "status"), [("/twilio/voice", b"403"), ("/nothing", b"404")])
+async def test_who_begins_many_webhooks_behind_a_proxy_has_few_of_the_connections(
+    new_gateway: Start, path: str, status: bytes
+) -> None:
+    async with new_gateway(max_connections=60, address_connections=10) as gateway:
+        held = [await half(gateway, path) for _ in range(20)]
+        for _ in range(40):
+            reader, writer = await half(gateway, path)
+            async with asyncio.timeout(30):
+                assert (await reader.read()).startswith(b"HTTP/1.1 429 ")  # and the connection is closed
+            writer.close()
+        assert (await voice(gateway, gateway.call().sid, CARRIER)).status_code == 200
+        held[0][1].write(b"Sid=x")
+        async with asyncio.timeout(30):
+            assert (await held[0][0].readline()).split()[1] == status
+        held.append(await half(gateway, path))  # so there is room for another, and for no more
+        reader, writer = await half(gateway, path)
+        async with asyncio.timeout(30):
+            assert (await reader.read()).startswith(b"HTTP/1.1 429 ")
+        for _, each in (*held, (reader, writer)):
+            each.close()
+
+
 async def test_a_gateway_has_so_many_streams_and_the_others_may_try_elsewhere(new_gateway: Start) -> None:
     async with new_gateway(max_streams=1) as gateway:
         first, second = gateway.call(), gateway.call()

@@ -6,11 +6,14 @@ answered 429 without a look at what it sends. Requests that bring something to p
 from those that do not, and may be more: many of a carrier's may be on their way before the first of them is looked at,
 and those who only try doors must not close them for a carrier behind the same proxy. Behind a trusted proxy the address
 is the one that it names.
+
+So that nobody takes all connections with requests that they only begin, an address may also have few of them at once
+between head and proof.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +28,12 @@ _BURST_S: Final = 5
 _IN_ALL: Final = 20
 #: What one address may ask with a claim, for what it may without.
 _CLAIMING: Final = 10
+#: The same for requests at once between head and proof: a carrier's bodies come after their heads, many in one moment.
+_CLAIMING_AT_ONCE: Final = 2
+#: And for an address that has proved itself before.
+_KNOWN_AT_ONCE: Final = 10
+#: So many of those addresses are remembered.
+_KNOWN: Final = 1_000
 #: Sockets that may wait for their ``start`` unproven, in all: they are gone after some seconds.
 _WAITING: Final = 64
 
@@ -33,7 +42,9 @@ _ALL: Final = "all"
 
 @dataclass(frozen=True)
 class Allowance:
-    """``per_address``: unproven requests a second; ``sockets``: unproven sockets of one address at once."""
+    """``per_address``: unproven requests a second; ``sockets``: unproven sockets of one address at once, and requests
+    without a claim.
+    """
 
     per_address: float = 20.0
     sockets: int = 50
@@ -49,14 +60,20 @@ class Visit:
         self._claims = claims
         self._proven = False
         self._waits = False
+        self._begins = False
 
     def prove(self) -> None:
         if not self._proven:
             self._proven = True
-            self._doorman.give_back(self._key, claims=self._claims)
+            self._doorman.know(self._key, claims=self._claims)
             if self._seat is not None:
                 self._seat.prove()
             self.leave()
+
+    def begin(self) -> None:
+        """Its head has been read, and nothing else yet. Raises Refused."""
+        self._doorman.begin(self._key, claims=self._claims)
+        self._begins = True
 
     def wait(self) -> None:
         """It becomes a socket, whose proof is still to come. Raises Refused."""
@@ -67,6 +84,9 @@ class Visit:
         if self._waits:
             self._waits = False
             self._doorman.go(self._key)
+        if self._begins:
+            self._begins = False
+            self._doorman.end(self._key)
 
 
 class Doorman:
@@ -78,6 +98,8 @@ class Doorman:
         self._claiming = Rates(rate * _CLAIMING, rate * _CLAIMING * _BURST_S)
         self._all = Rates(rate * _IN_ALL, rate * _IN_ALL * _BURST_S)
         self._waiting: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     def admit(self, headers: Mapping[str, str], peer: str, seat: Seat | None, now_s: float) -> Visit:
         """Names in ``headers`` are lower case. ``seat``: the place of the connection. Raises Refused."""
@@ -90,10 +112,28 @@ class Doorman:
             raise Refused(503, "overload", "too many requests; try again in a moment", retry_after_s=2)
         return Visit(self, key, seat, claims=claims)
 
-    def give_back(self, key: str, *, claims: bool) -> None:
+    def know(self, key: str, *, claims: bool) -> None:
+        """A request of it proved who it is, and is given back."""
+        self._known[key] = None
+        self._known.move_to_end(key)
+        if len(self._known) > _KNOWN:
+            self._known.popitem(last=False)
         (self._claiming if claims else self._each).give_back(key)
         if not claims:
             self._all.give_back(_ALL)
+
+    def begin(self, key: str, *, claims: bool) -> None:
+        """Raises Refused."""
+        if not key:
+            return
+        times = (_KNOWN_AT_ONCE if key in self._known else _CLAIMING_AT_ONCE) if claims else 1
+        if self._begun[key] >= self._allowance.sockets * times:
+            raise Refused(429, "address_full", "too many requests at once from this address", retry_after_s=2)
+        self._begun[key] += 1
+
+    def end(self, key: str) -> None:
+        if key:
+            _less(self._begun, key)
 
     def wait(self, key: str) -> None:
         """Raises Refused."""
@@ -104,6 +144,10 @@ class Doorman:
         self._waiting[key] += 1
 
     def go(self, key: str) -> None:
-        self._waiting[key] -= 1
-        if not self._waiting[key]:
-            del self._waiting[key]
+        _less(self._waiting, key)
+
+
+def _less(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]

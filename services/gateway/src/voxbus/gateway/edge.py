@@ -24,6 +24,8 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+MAX_BODY_BYTES: Final = 65_536
+
 _HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -36,25 +38,57 @@ class Edge:
         self._headers = HEADERS | (_HTTPS_ONLY if secure else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = _Body(scope, receive)
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                await body.finish()
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
         app: Any = self._app
+        visit = None
         try:
-            scope["state"]["visit"] = self._admit(Request(scope))
+            scope["state"]["visit"] = visit = self._admit(Request(scope))
+            visit.begin()
         except Refused as error:
             refused(error)
             app = answer(error)
-        await app(scope, receive, send_with_headers)
+            body.left = True
+        try:
+            await app(scope, body.receive, send_with_headers)
+        finally:
+            if visit is not None:
+                visit.leave()
 
     def _admit(self, request: Request) -> Visit:
         peer = request.client.host if request.client is not None else ""
         seat = request.scope["state"].get("seat")
         return self._doorman.admit(headers_of(request.headers.items()), peer, seat, time.monotonic())
+
+
+class _Body:
+    """The body of a request. ``left``: what is still to come is not waited for."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        names = {name for name, _ in scope["headers"]}
+        self.left = names.isdisjoint((b"content-length", b"transfer-encoding"))
+        self._receive = receive
+        self._bytes = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        if not message.get("more_body") or self._bytes > MAX_BODY_BYTES:
+            self.left = True
+        return message
+
+    async def finish(self) -> None:
+        """So that an answer which needs no body does not set free what holds a connection with half of one."""
+        while not self.left:
+            await self.receive()
 
 
 def visit_of(request: Request) -> Visit:

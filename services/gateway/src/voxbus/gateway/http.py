@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from voxbus.common.errors import BusUnavailable
 from voxbus.common.logs import get_logger
-from voxbus.gateway.edge import answer, visit_of
+from voxbus.gateway.edge import MAX_BODY_BYTES, answer, visit_of
 from voxbus.gateway.errors import Refused
 from voxbus.gateway.internal import store_context
 from voxbus.gateway.switchboard import ALIASES, STREAM_PATH, Switchboard, refused
@@ -22,8 +22,6 @@ from voxbus.gateway.urls import headers_of
 from voxbus.gateway.webhooks import Asked, Webhooks
 
 log = get_logger(__name__)
-
-MAX_BODY_BYTES: Final = 65_536
 
 #: Twilio waits 15 s for an answer, and the last try takes some seconds.
 BUS_WAIT_S: Final = 8.0

@@ -83,8 +83,9 @@ class GatewaySettings(web.WebSettings):
         default=50,
         ge=1,
         le=100_000,
-        description="Connections at once of one address, and unproven sockets. Whoever proves who it is (Twilio's "
-        "signature, a token, a secret) counts against no address, and a trusted proxy against none either.",
+        description="Connections at once of one address, and unproven sockets and requests. Whoever proves who it is "
+        "(Twilio's signature, a token, a secret) counts against no address, and a trusted proxy against none either: "
+        "behind it, twice as many requests that try to prove something may be on their way from one address.",
     )
     address_requests: float = Field(
         default=20.0,
