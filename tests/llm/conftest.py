@@ -248,6 +248,16 @@ async def start_worker(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         await bus.close()
 
 
+def declare(directory: Path, *tools: dict[str, Any]) -> Path:
+    """Agent files with a tool each, as a worker may have them."""
+    directory.mkdir(exist_ok=True)
+    for tool in tools:
+        name = f"agent_{len(list(directory.iterdir()))}"
+        agent = {"name": name, "prompt": "x", "lines": {"greeting": "Hello."}, "tools": [tool]}
+        (directory / f"{name}.yaml").write_text(json.dumps(agent))
+    return directory
+
+
 StartProcess = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from voxbus.llm.core_trail import UNKNOWN
 from voxbus.llm.tools.toolbox import idempotency_key
 
 from .backend import Backend, backend, json_answer
-from .conftest import DONE, Answer, Call, ChatServer, StartProcess, StartWorker, chunk, reply, tool
+from .conftest import DONE, Answer, Call, ChatServer, StartProcess, StartWorker, chunk, declare, reply, tool
 
 BOOK: dict[str, Any] = {
     "name": "book",
@@ -29,12 +30,13 @@ ARGUMENTS = {"day": "Friday"}
 
 
 @pytest.fixture
-async def crm(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
+async def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Backend]:
     """Answers the first request never, and the others at once."""
     async with backend() as made:
         made.answer = lambda _asked: [60.0] if len(made.asked) == 1 else json_answer('{"booked":"at ten"}')
         monkeypatch.setenv("CRM_URL", made.url)
         monkeypatch.setenv("CRM_TOKEN", "t1")
+        monkeypatch.setenv("AGENTS_DIR", str(declare(tmp_path / "agents", BOOK)))
         yield made
 
 

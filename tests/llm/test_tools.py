@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from voxbus.common.events import (
 from voxbus.llm.core_trail import REDACTED
 
 from .backend import Backend, backend, json_answer
-from .conftest import DONE, Answer, Call, ChatServer, StartWorker, chunk, reply, tool
+from .conftest import DONE, Answer, Call, ChatServer, StartWorker, chunk, declare, reply, tool
 
 BOOK: dict[str, Any] = {
     "name": "book",
@@ -43,11 +44,12 @@ TOKEN = "t0ken-that-nobody-sees"
 
 
 @pytest.fixture
-async def crm(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
+async def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Backend]:
     async with backend() as made:
         made.answer = lambda _asked: json_answer('{"booked":"Friday at ten"}', 201)
         monkeypatch.setenv("CRM_URL", made.url)
         monkeypatch.setenv("CRM_TOKEN", TOKEN)
+        monkeypatch.setenv("AGENTS_DIR", str(declare(tmp_path / "agents", BOOK)))
         yield made
 
 
@@ -194,13 +196,14 @@ async def test_a_tool_that_fails_is_told_in_words(
 
 
 async def test_what_is_no_utf8_fails_no_job(
-    call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker
+    call: Call, reminder: Agent, chat: ChatServer, crm: Backend, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     """Half of a surrogate pair, from the model and from the system that it asks."""
     crm.answer = lambda _asked: json_answer(r'{"booked":"Ann \ud83d"}', 201)
     chat.answers = [wants(arguments=r'{"day":"Fri \ud83d"}'), wants(r"b\ud83d"), reply("Booked \ud83d.")]
-    await start_worker(openai_base_url=chat.url)
-    await ask(call, talker(reminder, method="GET", url="${CRM_URL}/{day}", idempotent=True))
+    change = {"method": "GET", "url": "${CRM_URL}/{day}", "idempotent": True}
+    await start_worker(openai_base_url=chat.url, agents_dir=declare(tmp_path, BOOK | change))
+    await ask(call, talker(reminder, **change))
     assert (await call.reply_to(2)).reason == "complete"
     assert [asked.line for asked in crm.asked] == ["GET /Fri%20%3F HTTP/1.1"]
     assert next(event.result for event in call.of(ToolReturned, 2)) == '{"booked":"Ann ?"}'
@@ -439,6 +442,43 @@ async def test_an_optional_tool_that_lacks_a_variable_is_done_without(
     assert "book" not in [t["function"]["name"] for t in chat.requests[0]["tools"]]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": "http://127.0.0.1:%d/${CRM_TOKEN}", "headers": {}},
+        {"url": "http://127.0.0.1:%d/patients/{caller_number}/appointments"},
+        {"url": "${CRM_URL}/echo"},
+        {"headers": {"X-Note": "${SCHEDULER_SECRET}"}},
+        {"method": "DELETE"},
+        {"private": True},
+        {"url": "http://127.0.0.1:%d/inside", "headers": {}},
+    ],
+)
+async def test_what_the_workers_own_files_do_not_say_is_not_asked(
+    call: Call,
+    reminder: Agent,
+    chat: ChatServer,
+    crm: Backend,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    change: dict[str, Any],
+) -> None:
+    """Whoever may start calls would otherwise have every secret sent to a host of their own."""
+    monkeypatch.setenv("SCHEDULER_SECRET", "places-calls")
+    if "%d" in change.get("url", ""):
+        change = change | {"url": change["url"] % crm.port}
+    chat.answers = [wants(), wants(), reply("I cannot.")]
+    await start_worker(openai_base_url=chat.url)
+    await ask(call, talker(reminder, **change))
+    await call.reply_to(2)
+    assert crm.asked == []
+    assert "not set up rightly" in chat.requests[1]["messages"][-1]["content"]
+    assert call.said(2) == ["I cannot."]
+    told = [r for r in caplog.records if r.getMessage() == "a tool is not in this worker's agent files"]
+    assert len(told) == 1
+
+
 AGENT_FILE = """
 name: clerk
 prompt: x
@@ -458,7 +498,7 @@ tools:
     ],
 )
 async def test_a_worker_that_can_see_it_does_not_start(
-    tmp_path: Any, crm: Backend, start_worker: StartWorker, url: str, token: str, complaint: str
+    tmp_path: Path, crm: Backend, start_worker: StartWorker, url: str, token: str, complaint: str
 ) -> None:
     (tmp_path / "clerk.yaml").write_text(AGENT_FILE % (url, token))
     with pytest.raises(SettingsError) as caught:
@@ -469,7 +509,7 @@ async def test_a_worker_that_can_see_it_does_not_start(
 
 
 async def test_an_optional_tool_that_is_set_up_by_half_is_a_mistake(
-    tmp_path: Any, crm: Backend, start_worker: StartWorker
+    tmp_path: Path, crm: Backend, start_worker: StartWorker
 ) -> None:
     half = AGENT_FILE % ("${NO_SUCH_URL}", "CRM_TOKEN")
     (tmp_path / "clerk.yaml").write_text(half.replace("description: x", "description: x, optional: true"))
@@ -483,19 +523,21 @@ async def test_a_secret_may_be_in_a_file(
     chat: ChatServer,
     crm: Backend,
     start_worker: StartWorker,
-    tmp_path: Any,
+    tmp_path: Path,
 ) -> None:
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "crm_file_token").write_text("from-a-file\n")
     chat.answers = [wants(), reply("Booked.")]
-    await start_worker(openai_base_url=chat.url, secrets_dir=tmp_path)
-    await ask(call, talker(reminder, headers={"Authorization": "Bearer ${CRM_FILE_TOKEN}"}))
+    change = {"headers": {"Authorization": "Bearer ${CRM_FILE_TOKEN}"}}
+    files = declare(tmp_path / "agents", BOOK | change)
+    await start_worker(openai_base_url=chat.url, secrets_dir=tmp_path, agents_dir=files)
+    await ask(call, talker(reminder, **change))
     await call.reply_to(2)
     assert crm.asked[0].headers["authorization"] == "Bearer from-a-file"
 
 
 async def test_what_else_is_in_the_folder_of_secrets_goes_to_no_tool(
-    crm: Backend, start_worker: StartWorker, tmp_path: Any
+    crm: Backend, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     """The worker's login to NATS lies there."""
     (tmp_path / "nkey").write_text("SUsekret")

@@ -40,8 +40,8 @@ class LlmService:
         first_s = settings.llm_first_token_ms / 1000
         limits = Limits(first_s=first_s, silence_s=first_s, reply_s=settings.llm_reply_ms / 1000)
         environment = Environment.of_worker(settings)
-        environment.check(settings.agents_dir)
-        self._toolbox = Toolbox(environment, settings.llm_tool_max_bytes)
+        declared = environment.declared(settings.agents_dir)
+        self._toolbox = Toolbox(environment, declared, settings.llm_tool_max_bytes)
         self._tool_rounds = ToolRounds(self._toolbox, settings.llm_tool_meanwhile_ms / 1000)
         breakers = Breakers()
         self._answering = Answering(

@@ -59,8 +59,8 @@ class LlmSettings(OpenAi, Anthropic, Cloudflare, Together, Groq, Ollama, Service
     )
     agents_dir: Path = Field(
         default=Path("agents"),
-        description="The agent files, `*.yaml`, if they are here: variables that their tools lack are noticed at the"
-        " start then, else when a call begins.",
+        description="The agent files, `*.yaml`. Tools are asked as they say, whatever a call brings along; without them"
+        " no tool is asked.",
     )
     llm_turns: int = Field(default=32, ge=1, le=1000, description="Turns that one worker answers at a time.")
     scripted_token_delay_ms: float = Field(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,20 @@ from voxbus.common.tools import template
 
 #: A secret is no novel.
 _MAX_BYTES: Final = 65536
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Where a tool goes, and with what of the environment."""
+
+    method: str
+    url: str
+    headers: frozenset[tuple[str, str]]
+    private: bool
+
+    @classmethod
+    def of(cls, tool: Tool) -> Declared:
+        return cls(tool.method, tool.url, frozenset(tool.headers.items()), tool.private)
 
 
 class Environment:
@@ -75,13 +90,20 @@ class Environment:
     def lacks(self, tool: Tool) -> bool:
         return any(not value for value in self.of(tool).values())
 
-    def check(self, directory: Path) -> None:
-        """Raises SettingsError when an agent there cannot take calls. What is no agent is the gateway's care."""
+    def declared(self, directory: Path) -> frozenset[Declared]:
+        """What the agent files there ask, which is all that is asked. What is no agent is the gateway's care.
+
+        Raises SettingsError when an agent there cannot take calls.
+        """
+        found: set[Declared] = set()
         wrong: list[str] = []
         for path in sorted(directory.glob("*.yaml")):
             try:
-                wrong += self.problems(load_agent(path))
+                agent = load_agent(path)
             except AgentError:
                 continue
+            wrong += self.problems(agent)
+            found.update(map(Declared.of, agent.tools))
         if wrong:
             raise SettingsError("; ".join(wrong))
+        return frozenset(found)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from voxbus.common.agents import Agent, Tool
 from voxbus.common.errors import AgentError
@@ -17,18 +17,27 @@ from voxbus.common.tools import template
 from voxbus.llm import metrics
 from voxbus.llm.tools.client import ToolClient
 from voxbus.llm.tools.core_outcome import Outcome, failed, unfit
-from voxbus.llm.tools.environment import Environment
+from voxbus.llm.tools.environment import Declared, Environment
+
+#: Tools that are logged as not ours, each once.
+_FOREIGN: Final = 100
 
 log = get_logger(__name__)
 
 
 class Toolbox:
-    """Of one worker, for all calls."""
+    """Of one worker, for all calls. ``declared``: what its own agent files ask.
 
-    def __init__(self, environment: Environment, max_bytes: int) -> None:
+    A call brings its agent along, and whoever may start calls writes what they like into it. Of another tool nothing is
+    asked, so that no secret goes where no file of this worker sends it.
+    """
+
+    def __init__(self, environment: Environment, declared: frozenset[Declared], max_bytes: int) -> None:
         self._environment = environment
+        self._declared = declared
         self._client = ToolClient(max_bytes)
         self._refused: set[str] = set()
+        self._foreign: set[Declared] = set()
 
     def refuses(self, agent: Agent) -> bool:
         """Whether the agent lacks what it needs here. It is logged once, by the variable's name."""
@@ -46,6 +55,8 @@ class Toolbox:
         self, tool: Tool, arguments: Mapping[str, Any], started: Started
     ) -> template.Request | Outcome:
         """The request, or why there is none."""
+        if not self._knows(tool, started.agent):
+            return failed("misconfigured")
         caller = started.from_number if started.direction == "inbound" else started.to_number
         values = {**started.agent.variables, "call_sid": started.call, "caller_number": caller}
         try:
@@ -56,6 +67,16 @@ class Toolbox:
             return unfit([str(error)])
         except AgentError:  # noticed when the call began, and logged then
             return failed("misconfigured")
+
+    def _knows(self, tool: Tool, agent: Agent) -> bool:
+        """Not while only one side has a new agent file: the call goes on without the tool."""
+        asked = Declared.of(tool)
+        if asked in self._declared:
+            return True
+        if asked not in self._foreign and len(self._foreign) < _FOREIGN:
+            self._foreign.add(asked)
+            log.error("a tool is not in this worker's agent files", agent=agent.name, tool=tool.name)
+        return False
 
     async def ask(self, tool: Tool, request: template.Request, key: str, call: str) -> tuple[Outcome, float]:
         """What came of it, and how long it took (ms)."""
