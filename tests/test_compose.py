@@ -208,3 +208,12 @@ def test_the_image_of_the_command_is_built_from_all_packages_that_it_needs() -> 
     needed = {name.removeprefix("voxbus-") for name in devkit["project"]["dependencies"] if "voxbus-" in name}
     (copied,) = re.findall(r"devkit\) set -- tools/devkit (.*) ;;", (ROOT / "Dockerfile").read_text())
     assert set(copied.split()) == {f"services/{name}" for name in needed - {"common"}}
+
+
+def test_the_proxy_does_not_wait_long_for_half_a_head() -> None:
+    """It would wait for a minute by itself; and each costs memory, of which there is room for thousands."""
+    proxy = (ROOT / "deploy" / "Caddyfile").read_text()
+    assert re.search(r"servers \{[^}]*timeouts \{\s+read_header 10s\s+idle 30s\s+\}", proxy)
+    assert "read_timeout" not in proxy  # would cut what a page follows a call with
+    assert SERVICES["proxy"]["mem_limit"] == "256m"
+    assert SERVICES["proxy"]["environment"]["GOMEMLIMIT"] == "200MiB"
