@@ -294,6 +294,21 @@ def test_6_a_withdrawn_utterance_takes_its_hangup_along(script: Script) -> None:
     assert script.state().hangup is None
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["nothing more yet", "the next attempt"])
+def test_6_what_a_withdrawn_utterance_asked_for_comes_too_late(script: Script, again: bool) -> None:
+    """It was on its way while the caller went on."""
+    script.says(2, "bye").add(ev.UtteranceWithdrawn(call=SID, holder=script.holder, turn=2, attempt=0))
+    if again:
+        script.says(2, "bye, no, wait", attempt=1)
+    script.add(ev.HangupRequested(call=SID, turn=2, attempt=0, reason="goodbye"))
+    script.add(ev.TransferRequested(call=SID, turn=2, attempt=0, target="desk"))
+    state = script.state()
+    assert (state.hangup, state.transfer, state.void) == (None, None, 2)
+    if again:
+        script.add(ev.HangupRequested(call=SID, turn=2, attempt=1, reason="goodbye"))
+        assert script.state().hangup is not None
+
+
 def test_7_after_the_end_only_status_and_reports_count(script: Script) -> None:
     script.add(ev.Ended(call=SID, reason="caller_hung_up")).says(2).answers(2, "Late.")
     script.add(ev.Status(call=SID, sequence=3, status="completed"), ev.ReportDelivered(call=SID, attempts=1))

@@ -8,7 +8,7 @@ The rules, one test each in tests/common/test_fold.py:
 4. Sentences of a turn that was interrupted, of an attempt that was withdrawn, or of a turn older than the latest final
    utterance are void. So is the end of such a reply. What its tools did is not: it is done.
 5. When the next final utterance arrives, sentences without a verdict count as heard (assumed).
-6. A caller who speaks again cancels a hangup or transfer that was requested before.
+6. A caller who speaks again cancels a hangup or transfer that was requested before, or comes late.
 7. After ``ended`` only ``status``, ``do_not_call_requested``, ``recording_*`` and ``report_*`` count.
 8. Once a machine has answered, and the agent has ``machine_detection``, only the utterance that says so (``ended_by``
    machine) counts, with its reply. A hangup or transfer from before is cancelled.
@@ -89,12 +89,13 @@ class CallState:
 
     def is_current(self, turn: int, attempt: int) -> bool:
         """Whether work for (turn, attempt) is still wanted."""
-        if self.ended is not None or self._is_over(turn):
-            return False
-        state = self.turns.get(turn)
-        if state is None:
-            return True
-        return attempt == state.attempt and not state.withdrawn and state.interrupted is None
+        cut = turn in self.turns and self.turns[turn].interrupted is not None
+        return self.ended is None and self._counts(turn, attempt) and not cut
+
+    def _counts(self, turn: int, attempt: int) -> bool:
+        """The caller has not gone on. One who merely cut the agent short has not said yet what for."""
+        state = self.turns.get(turn, TurnState(turn, attempt))
+        return attempt == state.attempt and not state.withdrawn and not self._is_over(turn)
 
     def _is_over(self, turn: int) -> bool:
         """A later turn counts, or a machine has answered and this turn is not for it."""
@@ -155,7 +156,7 @@ class CallState:
                 self.digits.append(event)
             case ev.Status():
                 self._take_status(event)
-            case ev.HangupRequested() | ev.TransferRequested() if self._is_over(event.turn):
+            case ev.HangupRequested() | ev.TransferRequested() if not self._counts(event.turn, event.attempt):
                 return False
             case ev.HangupRequested():
                 self.hangup, self.resumed_before_hangup = event, self.resumed
@@ -169,8 +170,7 @@ class CallState:
                 self.ended, self.ended_s = event, stored.time_s
             case ev.ReportDelivered() | ev.ReportLost():
                 self.reported = event
-            case _:  # speech_started and barge_in tell the gateway something and leave no state
-                pass
+            # speech_started and barge_in tell the gateway something and leave no state
         return True
 
     def _take_status(self, event: ev.Status) -> None:
