@@ -18,6 +18,7 @@ from voxbus.common import events as ev
 from voxbus.common import subjects
 from voxbus.common.bus import Bus
 from voxbus.common.context import CallContext, encode_context
+from voxbus.common.errors import AgentError
 from voxbus.gateway import stream as stream_module
 from voxbus.gateway import tokens
 from voxbus.gateway.tokens import Leg
@@ -493,11 +494,17 @@ async def test_a_broken_agent_file_breaks_its_agent_only(new_gateway: Start, age
         assert (await running.post("/twilio/voice", form)).status_code == 200
 
 
-async def test_a_gateway_without_its_default_agent_is_not_ready(new_gateway: Start) -> None:
-    async with new_gateway(persona="nobody") as running:
-        response = await running.http.get(running.url + "/ready")
-        assert (response.status_code, response.text) == (503, "the agent of PERSONA is unknown\n")
-        assert (await running.http.get(running.url + "/health")).text == "OK"
+async def test_a_gateway_without_its_default_agent_does_not_start(
+    new_gateway: Start, agents_dir: Path
+) -> None:
+    """Whoever listens is sent calls, which would all fail."""
+    with pytest.raises(AgentError, match=r"PERSONA is 'nobody', and there are: .*needy"):
+        async with new_gateway(persona="nobody"):
+            pass
+    (agents_dir / "broken.yaml").write_text("name: broken\nprompt: p\nlines: {greting: Hello.}\n")
+    with pytest.raises(AgentError, match=r"the agent of PERSONA cannot be used: .*greting"):
+        async with new_gateway(persona="broken"):
+            pass
 
 
 # Secrets that are missing

@@ -40,11 +40,13 @@ class Catalog:
             log.error("no agent definitions found; is AGENTS_DIR right?", agents_dir=directory)
         return cls(agents, broken, default)
 
-    def not_ready(self) -> str:
-        """Why calls without a named agent cannot be served; empty = they can."""
-        if self._default in self._agents:
-            return ""
-        return f"the agent of PERSONA is {'broken' if self._default in self._broken else 'unknown'}"
+    def check(self) -> None:
+        """Raises AgentError when calls that name no agent could not be served."""
+        if self._default in self._broken:
+            raise AgentError(f"the agent of PERSONA cannot be used: {self._broken[self._default]}")
+        if self._default not in self._agents:
+            known = ", ".join(sorted(self._agents)) or "none"
+            raise AgentError(f"PERSONA is {self._default!r}, and there are: {known}")
 
     def callable(self) -> list[Agent]:
         """Those that can be called without a context, the default one first."""

@@ -49,6 +49,7 @@ class Gateway:
 
     async def start(self) -> None:
         settings = self._settings
+        self._catalog.check()  # whoever listens is sent calls
         gate = Gate(settings)
         await self._catalog.publish(self._bus.agents)
         patience = core_closing.Limits(

@@ -76,9 +76,7 @@ class Switchboard:
         """Why no calls should be sent here, in one line; empty = they may come."""
         if self.draining:
             return "draining"
-        if not self.bus.connected:
-            return "NATS does not answer"
-        return self.catalog.not_ready()
+        return "" if self.bus.connected else "NATS does not answer"
 
     def check(self, target: str, headers: Mapping[str, str], peer: str, seat: Seat | None = None) -> Entry:
         """Raises Refused: the answer to the upgrade request."""
