@@ -19,6 +19,7 @@ from voxbus.common.agents import Agent
 from voxbus.common.bus import Bus
 from voxbus.common.events import Ended, ReportDelivered, Started, Stored
 from voxbus.devkit.children import Child, ChildFailed
+from voxbus.devkit.own_variables import own
 from voxbus.devkit.stack import SERVICES, Stack
 
 NOBODY = dict.fromkeys(SERVICES, 0)
@@ -49,6 +50,12 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state not in "ZX"
+
+
+def variables(pid: int) -> set[str]:
+    """The names of what the process was given."""
+    given = Path(f"/proc/{pid}/environ").read_text()
+    return {line.partition("=")[0] for line in given.split("\0")}
 
 
 async def until_dead(pid: int) -> None:
@@ -173,6 +180,29 @@ async def test_reports_go_to_the_schedulers_own_address_also_after_its_death(
             answer = await http.get(f"{url}/v1/calls", headers=authorization)
         assert answer.status_code == 200
         assert (stack.directory / "scheduler.db").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the environment of a process")
+async def test_a_service_is_given_the_settings_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "worth-the-whole-account")
+    async with Stack(counts=NOBODY | {"reporter": 1}, env={"PHONE_TOKEN": "the-gateways"}) as stack:
+        names = variables(stack.children["reporter-0"].pid)
+    assert {"PATH", "NATS_URL", "AGENT_SHARED_SECRET"} <= names
+    assert not names & {"TWILIO_AUTH_TOKEN", "SCHEDULER_SECRET", "INTERNAL_SECRET", "PHONE_TOKEN"}
+
+
+def test_what_is_nobodys_setting_is_given_to_all() -> None:
+    environment = {
+        "CRM_TOKEN": "t",
+        "PATH": "/bin",
+        "SCHEDULER_SECRET": "s",
+        "OPENAI_API_KEY": "k",
+        "LOG_LEVEL": "info",
+    }
+    assert own("llm", environment) == {
+        name: environment[name] for name in environment if name != "SCHEDULER_SECRET"
+    }
+    assert own("scheduler", environment).keys() == {"CRM_TOKEN", "PATH", "SCHEDULER_SECRET", "LOG_LEVEL"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a killed parent")

@@ -29,6 +29,7 @@ from voxbus.common.trust.files import key_file, write
 from voxbus.common.trust.rights import OPERATOR, SETUP
 from voxbus.devkit.children import Child, ChildFailed, OnLine
 from voxbus.devkit.nats_server import NatsServer
+from voxbus.devkit.own_variables import own
 
 SERVICES = ("reporter", "stt", "llm", "tts", "gateway", "scheduler")
 #: How they are stopped: first no call is placed or answered any more, and what became of them is told last.
@@ -61,10 +62,11 @@ def database_in(directory: Path) -> str:
 
 class Stack:
     """``counts``: processes of each service, one where nothing is said, 0 for none. ``env``: on top of our
-    own environment; ``env_of`` for one service alone. Logs, the scheduler's database and the store of NATS go
-    to ``directory``, else to a temporary one that is gone afterwards. ``nats_url``: a server that runs already, which
-    the services log in to as our environment says; else ours listens on ``nats_port``, -1 = a free one, and each
-    service has a login of its own, made for this run. ``on_line(name, line)`` gets every line of every log.
+    own environment; ``env_of`` for one service alone. Of the first two none is given what only others read. Logs, the
+    scheduler's database and the store of NATS go to ``directory``, else to a temporary one that is gone afterwards.
+    ``nats_url``: a server that runs already, which the services log in to as our environment says; else ours listens on
+    ``nats_port``, -1 = a free one, and each service has a login of its own, made for this run. ``on_line(name, line)``
+    gets every line of every log.
 
     What ties the services together is the stack's own unless ``env`` says it: ports (free ones), the secrets
     ``SECRETS``, the database, and where reports go, which is the first scheduler. Our own environment may be
@@ -231,11 +233,11 @@ class Stack:
         }
         if not self._nats_url:
             ours |= dict.fromkeys(_LOGIN, "") | {"NATS_NKEY_FILE": str(key_file(self._keys, service))}
-        asked = self._env | dict(self._env_of.get(service, {}))
+        asked = own(service, self._env) | dict(self._env_of.get(service, {}))
         if service in PORTS:
             port = asked.get(PORTS[service], "0") if number == "0" else "0"  # two cannot listen on one
             asked[PORTS[service]] = str(self._ports.get(name, port))
-        return {**os.environ, **ours, **asked}
+        return {**own(service, os.environ), **own(service, ours), **asked}
 
 
 __all__ = ["SECRETS", "SERVICES", "ChildFailed", "Stack"]
