@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from datetime import datetime
 
 _CODES = {
@@ -25,6 +26,17 @@ def coloured(text: str, colour: str) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):  # https://no-color.org
         return text
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
+
+
+def plain(text: str) -> str:
+    """``text`` that others wrote, as it may be shown: what a terminal would obey rather than show is written out.
+
+    Lines too, so that nobody writes one that looks like ours, and marks that turn the direction of writing.
+    """
+    return "".join(
+        char if char.isprintable() or unicodedata.category(char) == "Zs" else ascii(char)[1:-1]
+        for char in text
+    )
 
 
 def service(name: str) -> str:

@@ -14,6 +14,7 @@ from voxbus.common.errors import VoxbusError
 from voxbus.devkit import call_logs
 from voxbus.devkit.core_calls import HEADING, Row, row
 from voxbus.devkit.operator_login import bus_config
+from voxbus.devkit.terminal import plain
 
 DESCRIPTION = (
     "Lists calls, the newest first: those that are live, and those that are over as long as their logs are kept (30 "
@@ -66,4 +67,4 @@ def _show(rows: Sequence[Row], *, as_json: bool, numbers: bool) -> None:
     elif not rows:
         print("no calls")
     else:
-        print("\n".join([HEADING, *(one.line(numbers=numbers) for one in rows)]))
+        print("\n".join([HEADING, *(plain(one.line(numbers=numbers)) for one in rows)]))

@@ -13,6 +13,7 @@ from voxbus.common.errors import SettingsError, VoxbusError
 from voxbus.common.settings import load
 from voxbus.common.subjects import check_sid
 from voxbus.devkit.operator_login import bus_config
+from voxbus.devkit.terminal import plain
 from voxbus.reporter import ledger
 from voxbus.reporter.courier import Courier
 from voxbus.reporter.replay import NothingToReport, replay, report_of
@@ -73,7 +74,7 @@ async def _list(bus: Bus) -> int:
     lost = await ledger.lost(bus)
     for one in lost:
         when = datetime.fromtimestamp(one.at_s).astimezone().isoformat(sep=" ", timespec="seconds")
-        print(f"{when}  {one.call_sid}  {one.error} after {one.attempts} attempts")
+        print(f"{when}  {one.call_sid}  {plain(one.error)} after {one.attempts} attempts")
     if not lost:
         print("no report is lost")
     return 0
@@ -85,10 +86,10 @@ async def _replay(bus: Bus, courier: Courier, calls: list[str]) -> int:
         try:
             answer = await replay(bus, courier, sid)
         except NothingToReport as error:
-            print(f"{sid}  {error}")
+            print(f"{sid}  {plain(str(error))}")
             failed += 1
             continue
-        print(f"{sid}  {answer}")
+        print(f"{sid}  {plain(str(answer))}")
         failed += answer.verdict != "delivered"
     print(f"{len(calls) - failed} of {len(calls)} delivered")
     return 1 if failed else 0

@@ -63,4 +63,4 @@ def line(stored: Stored, *, with_call: bool) -> str:
     event = stored.event
     who = terminal.service(PUBLISHERS[type(event)])
     call = terminal.coloured(f"{event.call[-6:]}  ", "grey") if with_call else ""
-    return f"{terminal.clock(stored.time_s)}  {call}{who}{event.kind:<20}{narrate(event)}"
+    return f"{terminal.clock(stored.time_s)}  {call}{who}{event.kind:<20}{terminal.plain(narrate(event))}"

@@ -94,9 +94,9 @@ def readable(line: str) -> str:
         fields = json.loads(line)
         message, level = fields["message"], fields["level"]
     except (ValueError, KeyError, TypeError):
-        return line
+        return terminal.plain(line)
     more = "".join(f" {name}={value}" for name, value in fields.items() if name not in _KNOWN)
-    text = f"{str(fields.get('time', ''))[11:23]} {level:<7} {message}{more}"
+    text = terminal.plain(f"{str(fields.get('time', ''))[11:23]} {level:<7} {message}{more}")
     if "traceback" in fields:
-        text += f"\n{fields['traceback']}"
+        text = "\n".join((text, *map(terminal.plain, str(fields["traceback"]).splitlines())))
     return terminal.coloured(text, _LEVEL_COLOURS[level]) if level in _LEVEL_COLOURS else text

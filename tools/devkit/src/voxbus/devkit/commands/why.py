@@ -12,6 +12,7 @@ from voxbus.common.events import Stored
 from voxbus.common.subjects import check_sid
 from voxbus.devkit import call_logs
 from voxbus.devkit.operator_login import bus_config
+from voxbus.devkit.terminal import plain
 from voxbus.devkit.why.core_account import account, lines
 
 DESCRIPTION = (
@@ -39,7 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
     if not log:
         print(f"voxbus why: {GONE.format(sid=arguments.call)}", file=sys.stderr)
         return 1
-    print("\n".join(lines(account(log))))
+    print("\n".join(map(plain, lines(account(log)))))
     return 0
 
 

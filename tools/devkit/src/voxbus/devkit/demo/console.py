@@ -26,6 +26,7 @@ from voxbus.common.fold import CallState
 from voxbus.common.tools import BUILT_IN
 from voxbus.devkit.demo.measure import MeasuredTurn
 from voxbus.devkit.demo.summary import Check, Summary
+from voxbus.devkit.terminal import plain
 
 _INDENT = 18  # clock and speaker
 _LABEL = 5
@@ -128,7 +129,7 @@ class LiveTranscript:
         head = f"  {label}{style.paint(f'{clock:>6}', 'dim')}  {style.paint(f'{who:<8}', who or 'dim')}"
         indent = _INDENT + len(self._label)
         body = f"{text} [{note}]" if text and note else text or f"[{note}]"
-        folded = textwrap.wrap(body, style.width - indent) or [""]
+        folded = [plain(line) for line in textwrap.wrap(body, style.width - indent)] or [""]
         tone = ("bad", "bold") if alarm else () if text else ("dim",)
         painted = [style.paint(line, *tone) if tone else line for line in folded]
         return [head + painted[0], *(" " * indent + line for line in painted[1:])]
