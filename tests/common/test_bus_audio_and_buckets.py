@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import uvloop
+from nats.js.api import DiscardPolicy, StreamConfig
 
 from voxbus.common import subjects
-from voxbus.common.bus import Bus, BusConfig
+from voxbus.common.bus import Bus, BusConfig, ensure
 from voxbus.common.codec import AudioIn, pack, pack_replay, unpack_audio_in, unpack_replay
 from voxbus.common.errors import BusClosed, BusUnavailable
 
@@ -199,3 +200,28 @@ async def test_the_keys_of_a_bucket_are_those_that_are_not_deleted(bus: Bus) -> 
     await bus.agents.put("gone", b"1")
     await bus.agents.delete("gone")
     assert sorted(await bus.agents.keys()) == ["one", "two.three"]
+
+
+async def test_a_bucket_of_an_older_version_is_brought_up_to_date(nats_server: NatsServer) -> None:
+    """Its time to live for single messages stays: no server takes that back."""
+    bus = await Bus.connect(BusConfig(url=nats_server.url, name="test"))
+    js = bus.control.jetstream(timeout=5)
+    name = subjects.stream_of_bucket(subjects.CONTEXTS)
+    older = StreamConfig(
+        name=name,
+        subjects=[subjects.keys_of(subjects.CONTEXTS)],
+        max_msgs_per_subject=1,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+    )
+    await js.add_stream(older)
+    await bus.contexts.put("session.kept", b"as it was")
+    for _ in range(2):
+        await ensure(bus)
+        config = (await js.stream_info(name)).config
+        assert (config.allow_rollup_hdrs, config.discard) == (False, DiscardPolicy.NEW)
+    assert await bus.contexts.get("session.kept") == b"as it was"
+    new = (await js.stream_info(subjects.stream_of_bucket(subjects.TOKENS))).config
+    assert not new.allow_rollup_hdrs
+    assert not new.allow_msg_ttl
+    await bus.close()

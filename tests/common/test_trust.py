@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nats.errors
+import nats.js.errors
 import pytest
 import trustme
 
@@ -386,6 +387,23 @@ async def test_no_service_makes_or_takes_away_streams_and_consumers(place: Place
 async def test_nobody_purges_but_who_delivers_reports(place: Place, login: str) -> None:
     assert await ask(await place.bus(login), subjects.stream_api("PURGE", "CALLS"), {}) is None
     assert place.refused[login] == ["publish $js.api.stream.purge.calls"]
+
+
+async def test_a_key_takes_no_other_keys_away(place: Place, sid: str) -> None:
+    """Not even with the header of NATS that makes a message the only one of its stream."""
+    gateway, scheduler = await place.bus("gateway"), await place.bus("scheduler")
+    keys = [subjects.context_of_call(sid), subjects.phone_of_call(sid)]
+    for key in keys:
+        await gateway.contexts.put(key, b"of the gateway")
+    session = subjects.context_of_session("queued")
+    await scheduler.contexts.put(session, b"of the scheduler")
+    for bus, key in ((scheduler, session), (gateway, keys[0])):
+        with pytest.raises(nats.js.errors.APIError):
+            await bus.control.jetstream(timeout=5).publish(
+                subjects.value_of(subjects.CONTEXTS, key), b"", headers={"Nats-Rollup": "all"}
+            )
+    assert [await gateway.contexts.get(key) for key in keys] == [b"of the gateway"] * 2
+    assert await gateway.contexts.get(session) == b"of the scheduler"
 
 
 @pytest.mark.parametrize("login", ["stt", "llm", "tts"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import nats.errors
@@ -79,8 +79,9 @@ def _bucket(name: str, ttl_s: float, replicas: int) -> api.StreamConfig:
         max_age=ttl_s,
         duplicate_window=min(ttl_s or 120, 120),
         deny_delete=True,
-        allow_rollup_hdrs=True,
-        allow_msg_ttl=True,
+        # With these a message could take others away, whose keys its sender may not write, or outlive them.
+        allow_rollup_hdrs=False,
+        allow_msg_ttl=False,
         allow_direct=False,
         republish=watched if name in subjects.WATCHED else None,
     )
@@ -132,4 +133,10 @@ async def _stream(js: JetStreamContext, config: api.StreamConfig) -> None:
     except js_errors.BadRequestError as error:
         if error.err_code != 10058:  # the stream exists with another configuration
             raise
-        await js.update_stream(config)
+        try:
+            await js.update_stream(config)
+        except js_errors.ServerError as refused:
+            if refused.err_code != 10052 or config.allow_msg_ttl is not False:  # no valid configuration
+                raise
+            # Of an older version: no server takes the time to live of messages back.
+            await js.update_stream(replace(config, allow_msg_ttl=True))
