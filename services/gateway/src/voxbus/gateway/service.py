@@ -7,9 +7,10 @@ import asyncio
 from voxbus.common import subjects
 from voxbus.common.bus import Bus
 from voxbus.common.logs import get_logger
+from voxbus.common.run import background
 from voxbus.common.web import Limits, WebServer
 from voxbus.gateway import core_closing, metrics
-from voxbus.gateway.agents import Catalog
+from voxbus.gateway.agents import AGENTS_ASKED, Catalog
 from voxbus.gateway.clipbox import ClipBox
 from voxbus.gateway.core_doorman import Allowance, Doorman
 from voxbus.gateway.edge import Edge
@@ -32,6 +33,8 @@ log = get_logger(__name__)
 LINGER_S = 1.0
 #: Another gateway answers sooner.
 _SUCCESSOR_S = 0.3
+#: What no gateway answers for in this time is removed: the slowest one counts.
+_GATEWAYS_S = 5.0
 
 
 class Gateway:
@@ -45,12 +48,15 @@ class Gateway:
         self._server: WebServer | None = None
         self._board: Switchboard | None = None
         self._feeds: Feeds | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self.port = 0
 
     async def start(self) -> None:
         settings = self._settings
         self._catalog.check()  # whoever listens is sent calls
         gate = Gate(settings)
+        # Told before it is there for all to see: another gateway removes what nobody answers for.
+        await self._bus.answer(subjects.GATEWAYS, self._asked)
         await self._catalog.publish(self._bus.agents)
         patience = core_closing.Limits(
             reply=settings.no_reply_seconds * 1000, filler=settings.filler_after_ms
@@ -82,9 +88,16 @@ class Gateway:
         self._recordings.start()
         await server.start(settings.gateway_host, settings.gateway_port, "GATEWAY")
         self.port = server.port
-        await self._bus.answer(subjects.GATEWAYS, lambda _: None if board.not_ready() else b"ready")
         await self._bus.answer(subjects.REMOVE_RECORDINGS, self._recordings.remove)
+        self._tidying = background(
+            self._catalog.tidy(self._bus, _GATEWAYS_S), name="look for agents that are gone"
+        )
         log.info("listening", host=settings.gateway_host, port=self.port, validate=settings.twilio_validate)
+
+    def _asked(self, question: bytes) -> bytes | None:
+        if question == AGENTS_ASKED:
+            return None if self._board is not None and self._board.draining else self._catalog.told()
+        return b"ready" if self.port and not self.not_ready() else None
 
     def not_ready(self) -> str:
         return self._board.not_ready() if self._board is not None else "starting"
@@ -97,6 +110,8 @@ class Gateway:
         """
         assert self._board is not None
         self._board.draining = True
+        if self._tidying is not None:
+            self._tidying.cancel()
         self._board.successor = await self._bus.ask(subjects.GATEWAYS, b"", _SUCCESSOR_S) is not None
         if self._board.successor and self._server is not None:
             self._server.refuse()

@@ -91,7 +91,7 @@ RIGHTS: Final[dict[str, Rights]] = {
             *(s.keys_of(s.CONTEXTS, "call"), s.keys_of(s.CONTEXTS, "phone")),
             *(s.keys_of(s.TOKENS), s.keys_of(s.AGENTS)),
         ),
-        asks=(*_READ_LOGS, *_get(_CONTEXTS, _TOKENS, _AGENTS, _CLIPS)),
+        asks=(*_READ_LOGS, *_get(_CONTEXTS, _TOKENS, _AGENTS, _CLIPS), _AGENT_NAMES),
         hears=_FOLLOW_LOGS,
     ),
     "stt": Rights(
