@@ -105,7 +105,9 @@ async def phone_(
 ) -> AsyncIterator[Phone]:
     chosen = {f"{service.upper()}_PROVIDERS": ",".join(names) for service, names in SIMULATED.items()}
     models = dict.fromkeys(("STT_MODEL", "LLM_MODEL", "TTS_MODEL", "TTS_VOICE"), "")
-    ours = {"AGENTS_DIR": str(agents), "PERSONA": MATRIX[0].name, "FILLER_AFTER_MS": "7000"}
+    # Who answers is the matter here, not how soon: on a busy machine nobody is to stand in for another one.
+    patient = {"FILLER_AFTER_MS": "7000", "LLM_FIRST_TOKEN_MS": "7000", "TTS_FIRST_AUDIO_MS": "7000"}
+    ours = {"AGENTS_DIR": str(agents), "PERSONA": MATRIX[0].name} | patient
     async with LocalCarrier(PUBLIC_URL) as local, Carrier() as carrier:
         stack = Stack(
             counts={"reporter": 0, "scheduler": 0},

@@ -289,6 +289,11 @@ class Client:
                 await asyncio.sleep(0.02)
         return view
 
+    async def time_of(self, call_id: str, state: str) -> str:
+        history = (await self.call(call_id))["history"]
+        assert isinstance(history, list)
+        return next(str(step["at"]) for step in history if step["state"] == state)
+
     async def history(self, call_id: str) -> list[str]:
         history = (await self.call(call_id))["history"]
         assert isinstance(history, list)
