@@ -6,8 +6,8 @@ BIN    := .venv/bin
 SYNCED := .venv/.synced
 DOTENV := $(if $(wildcard .env),--env-file .env)
 SOURCES := libs services tools tests
-# Twice the CPUs: calls in real time wait more than they compute.
-PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(6, 2 * (os.cpu_count() or 1)))')
+# Three times the CPUs: calls in real time wait more than they compute.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(6, 3 * (os.cpu_count() or 1)))')
 
 # The services start many times in a test run; without it each of them would be compiled anew each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,13 +35,14 @@ connect: $(SYNCED) ## have your Twilio number call this machine (ARGS=+1...)
 doctor: $(SYNCED) ## what is configured, and what is missing
 	$(UV) run --no-sync $(DOTENV) voxbus doctor $(ARGS)
 
-test: test-suite $(if $(ARGS),,test-alone) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
+test: $(SYNCED) ## all tests, and each package alone beside them (ARGS="tests/stt -k echo" for some)
+	@$(MAKE) --no-print-directory -j2 test-suite $(if $(ARGS),,test-alone)
 
 test-suite: $(SYNCED)
 	$(BIN)/pytest $(or $(ARGS),--numprocesses=$(PROCESSES) --no-loadscope-reorder)
 
 test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares
-	UV="$(UV)" .ci/alone
+	UV="$(UV)" nice .ci/alone
 
 compose-test: $(SYNCED) ## calls through containers, which are scaled, killed and replaced meanwhile; needs a Docker engine
 	VOXBUS_COMPOSE_TEST=1 $(BIN)/pytest tests/compose -s --durations=0 $(ARGS)
