@@ -96,7 +96,7 @@ class Office:
             "CALLS_PER_SECOND": "20",
             "RECONCILE_S": "4",
             "CARRIER_TIMEOUT_S": "1",
-            "QUIET_HOURS": "",
+            "QUIET_HOURS": "off",
             "LOG_KEEP_S": "3600",
         }
         self.children: dict[str, Child] = {}

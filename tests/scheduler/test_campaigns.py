@@ -43,7 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def environment(environment: dict[str, str]) -> dict[str, str]:
-    return environment | {"QUIET_HOURS": ""}
+    return environment | {"QUIET_HOURS": "off"}
 
 
 class Api:

@@ -47,6 +47,15 @@ def test_what_is_missing_for_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(SchedulerSettings).missing_for_calls() == ""
 
 
+@pytest.mark.parametrize(("value", "rings_at_night"), [("off", True), ("", False), ("22:00-07:00", False)])
+def test_quiet_hours_are_off_for_who_says_so(
+    monkeypatch: pytest.MonkeyPatch, value: str, rings_at_night: bool
+) -> None:
+    monkeypatch.setenv("QUIET_HOURS", value)
+    quiet = load(SchedulerSettings).house.quiet
+    assert [quiet.holds(hour * 60) for hour in (23, 12)] == [not rings_at_night, False]
+
+
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@h/n")
     monkeypatch.setenv("AGENT_SHARED_SECRET", "hunter2")

@@ -57,7 +57,7 @@ class Campaigns:
         await self.agents.get(rules.agent)
         if first_s(("UTC",), rules, self.settings.house, time.time()) is None:
             quiet = self.settings.quiet_hours
-            raise Refused(422, "bad_campaign", f"window: it lies in the quiet hours, {quiet}")
+            raise Refused(422, "bad_campaign", f"window: it is empty, or lies in the quiet hours, {quiet}")
         rules = rules.model_copy(
             update={"from_number": rules.from_number or self.settings.twilio_from_number}
         )

@@ -9,7 +9,7 @@ from voxbus.common import web
 from voxbus.common.errors import SettingsError
 from voxbus.common.signing import secrets_of
 from voxbus.scheduler.core_rules import House
-from voxbus.scheduler.core_window import span
+from voxbus.scheduler.core_window import Span, span
 from voxbus.scheduler.database import url_of
 
 
@@ -75,7 +75,7 @@ class SchedulerSettings(web.WebSettings):
     )
     quiet_hours: str = Field(
         default="21:00-08:00",
-        description="When no campaign rings anybody, `HH:MM-HH:MM` on the callee's clock; empty = never.",
+        description="When no campaign rings anybody, `HH:MM-HH:MM` on the callee's clock; `off` = never.",
     )
     attempts_per_day: int = Field(
         default=3,
@@ -129,12 +129,12 @@ class SchedulerSettings(web.WebSettings):
     @field_validator("quiet_hours")
     @classmethod
     def _hours(cls, value: str) -> str:
-        span(value)
+        _quiet(value)
         return value
 
     @property
     def house(self) -> House:
-        return House(quiet=span(self.quiet_hours), attempts_per_day=self.attempts_per_day)
+        return House(quiet=_quiet(self.quiet_hours), attempts_per_day=self.attempts_per_day)
 
     @property
     def database(self) -> URL:
@@ -156,3 +156,7 @@ class SchedulerSettings(web.WebSettings):
             "PUBLIC_URL": self.public_url,
         }
         return ", ".join(name for name, value in needed.items() if not value)
+
+
+def _quiet(hours: str) -> Span:
+    return span("" if hours == "off" else hours)

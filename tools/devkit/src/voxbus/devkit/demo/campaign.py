@@ -27,7 +27,7 @@ from voxbus.devkit.demo.table import Row, Table
 
 AGENT = "appointment_reminder"
 ENVIRONMENT = {
-    "QUIET_HOURS": "",  # it may be night
+    "QUIET_HOURS": "off",  # it may be night
     "CALLS_PER_SECOND": "2",
     "CALLS_IN_AIR": "8",
     "RING_TIMEOUT_S": "5",
