@@ -6,7 +6,9 @@ import copy
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
+import pytest
 from hypothesis import strategies as st
 
 from voxbus.common import events as ev
@@ -245,6 +247,7 @@ def test_a_machine_is_answered_once_and_nobody_else(log: list[Stored]) -> None:
             assert state.backchannels == before.backchannels or stored.event.ended_by == "machine"
 
 
+@pytest.mark.lasting
 def test_logs_are_various_enough() -> None:
     """Else the above would hold of nothing."""
     found: list[CallState] = []
