@@ -35,14 +35,13 @@ connect: $(SYNCED) ## have your Twilio number call this machine (ARGS=+1...)
 doctor: $(SYNCED) ## what is configured, and what is missing
 	$(UV) run --no-sync $(DOTENV) voxbus doctor $(ARGS)
 
-test: $(SYNCED) ## all tests, and each package alone beside them (ARGS="tests/stt -k echo" for some)
-	@$(MAKE) --no-print-directory -j2 test-suite $(if $(ARGS),,test-alone)
+test: test-suite $(if $(ARGS),,test-alone) ## all tests, then each package alone (ARGS="tests/stt -k echo" for some)
 
 test-suite: $(SYNCED)
 	$(BIN)/pytest $(or $(ARGS),--numprocesses=$(PROCESSES) --no-loadscope-reorder)
 
 test-alone: $(SYNCED) ## each package with nothing but the dependencies it declares
-	UV="$(UV)" nice .ci/alone
+	UV="$(UV)" .ci/alone
 
 compose-test: $(SYNCED) ## calls through containers, which are scaled, killed and replaced meanwhile; needs a Docker engine
 	VOXBUS_COMPOSE_TEST=1 $(BIN)/pytest tests/compose -s --durations=0 $(ARGS)
