@@ -77,6 +77,26 @@ async def test_a_call_that_the_caller_ends(app: Any, carrier: Carrier, plan: Cal
     assert result.debugger.entries == []
 
 
+async def test_a_line_that_stalls_leaves_nothing_out(app: Any, carrier: Carrier, plan: CallPlan) -> None:
+    now = asyncio.get_running_loop().time
+    stood_s = 0.0
+
+    async def script(caller: Caller) -> None:
+        nonlocal stood_s
+        await caller.wait(100)
+        caller.stall(300)
+        began = now()
+        await caller.wait(40)
+        stood_s = now() - began
+        await caller.wait(400)
+
+    await carrier.call(plan, Caller(script))
+    assert stood_s >= 0.3
+    media = [message["media"] for message in app.sockets[0].received if message["event"] == "media"]
+    assert len(media) >= 26
+    assert [message["timestamp"] for message in media] == [str(20 * n) for n in range(len(media))]
+
+
 async def test_the_application_hears_the_caller_at_the_pace_of_time(
     app: Any, carrier: Carrier, plan: CallPlan, make_speech: Talk
 ) -> None:

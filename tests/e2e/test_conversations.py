@@ -35,7 +35,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 HUM_RATE = 280
 
 GREETING = "Hello, this is a test."
-STORY = "A traveller came to a bridge over a wide river."
 BYE = "goodbye"
 
 #: The silence that ends a turn, and a second for everything else. How fast it is in the end the benchmark says; here
@@ -67,6 +66,13 @@ async def story(caller: Caller) -> None:
     await caller.listen(quiet_ms=PAUSE_MS)
     await caller.say(speak("tell me a story"))
     await caller.listen(quiet_ms=PAUSE_MS)
+
+
+async def story_after_a_stall(caller: Caller) -> None:
+    """The connection stands still while the greeting ends: its echo comes when the agent has long been silent."""
+    await caller.until_speaking(1000)
+    caller.stall(700)
+    await story(caller)
 
 
 async def silence(caller: Caller) -> None:
@@ -135,16 +141,17 @@ ECHO = LineQuality(echo_db=-24, echo_delay_ms=220, noise_dbfs=-60)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def calls(phone: Phone) -> Calls[Held]:
-    """Every script above, held at the same time; ``story`` a second time over a line with an echo."""
+    """Every script above, held at the same time; ``story`` over lines with an echo, too."""
     names = [script.__name__ for script in SCRIPTS]
     outcomes = await asyncio.gather(
         phone.call(silence, "impatient"),
         phone.call(terminators, "brief"),
         phone.call(story, line=ECHO),
+        phone.call(story_after_a_stall, line=ECHO),
         *(phone.call(script) for script in SCRIPTS),
         return_exceptions=True,
     )
-    return Calls(dict(zip(("silence", "terminators", "echo", *names), outcomes, strict=True)))
+    return Calls(dict(zip(("silence", "terminators", "echo", "stall", *names), outcomes, strict=True)))
 
 
 async def test_a_call_from_hello_to_goodbye(calls: Calls[Held]) -> None:
@@ -201,9 +208,9 @@ async def test_an_interruption_stops_the_agent_at_once(calls: Calls[Held]) -> No
     assert log.index(over_agent) < log.index(call.events(BargeIn)[0])
     (interrupted,) = call.events(Interrupted)
     assert interrupted.turn == 2
-    heard = call.heard(2)
-    assert STORY.startswith(heard)
-    assert len(heard.split()) < len(STORY.split())
+    heard, whole = call.heard(2), calls["story"].heard(2)
+    assert whole.startswith(heard)
+    assert len(heard.split()) < len(whole.split())
 
 
 async def test_the_words_of_the_interruption_are_the_next_turn(calls: Calls[Held]) -> None:
@@ -221,8 +228,9 @@ async def test_the_agent_goes_on_after_mm_hm(calls: Calls[Held]) -> None:
     assert call.state.latest_turn == 2  # it was no turn
 
 
-async def test_its_own_echo_never_interrupts_the_agent(calls: Calls[Held]) -> None:
-    call = calls["echo"]
+@pytest.mark.parametrize("name", ["echo", "stall"])
+async def test_its_own_echo_never_interrupts_the_agent(calls: Calls[Held], name: str) -> None:
+    call = calls[name]
     assert call.events(BargeIn) == []
     assert call.events(Interrupted) == []
     assert [utterance.text for utterance in call.events(Utterance)] == ["tell me a story"]

@@ -97,7 +97,42 @@ def test_what_is_audible_follows_the_clock(line: Line, speech: Speech) -> None:
     assert line.player.audible(line.now) == (1, 0)
     assert line.player.audible(line.now + 99) == (1, 0)
     assert line.player.audible(line.now + 100) == (1, 1)
-    assert line.player.audible(line.now + 200) == (0, 0)
+    line.run(200)
+    assert line.player.audible(line.now) == (0, 0)
+
+
+def test_a_sentence_is_audible_until_its_mark_is_back(line: Line, speech: Speech) -> None:
+    line.keep_marks = (
+        True  # the connection stalls, and what the caller's side heard meanwhile comes before them
+    )
+    line.log(line.sentence(0), line.sentence(1), line.reply_ended(2))
+    line.audio(speech(100))
+    line.audio(speech(100), sentence=1)
+    line.run(900)
+    assert line.player.audible(line.now) == (1, 0)
+    line.player.on_mark("1.0.0.1", line.now)
+    assert line.player.audible(line.now) == (1, 1)
+    line.player.on_mark("1.0.1.2", line.now)
+    assert line.player.audible(line.now) == (0, 0)
+
+
+def test_marks_that_never_come_make_nothing_audible_any_more(line: Line, speech: Speech) -> None:
+    line.keep_marks = True
+    for turn in (1, 2):
+        line.log(line.sentence(turn=turn), line.reply_ended(turn=turn))
+        line.audio(speech(100), turn=turn)
+        line.run(2200)
+        assert line.player.audible(line.now) == (0, 0)
+        line.log(line.utterance(turn + 1))
+    line.log(line.sentence(turn=3), line.reply_ended(turn=3))
+    line.audio(speech(100), turn=3)
+    line.run(140)
+    assert line.player.audible(line.now) == (0, 0)
+    line.player.on_mark("3.0.0.3", line.now)  # one came after all
+    line.log(line.utterance(4), line.sentence(turn=4), line.reply_ended(turn=4))
+    line.audio(speech(100), turn=4)
+    line.run(140)
+    assert line.player.audible(line.now) == (4, 0)
 
 
 @settings(max_examples=60, deadline=None)

@@ -55,7 +55,7 @@ class AudioIn(NamedTuple):
 
     ``sequence`` counts the call's frames from 0 without gaps; a call that comes back on another stream goes on at
     ``media_ms`` / 20. ``media_ms``: its position on the media clock. ``turn``/``sentence``: what of the agent was
-    audible then (turn 0 = nothing).
+    audible then, or not yet known to have been played (turn 0 = nothing).
     """
 
     sequence: int

@@ -150,6 +150,10 @@ class Caller:
         ear = self._handset.ear
         await self._until(lambda: ear.speech_ms > for_ms, timeout_s, "waits for the agent to be speaking")
 
+    def stall(self, ms: float) -> None:
+        """See Handset.stall."""
+        self._handset.stall(ms)
+
     async def hang_up(self) -> None:
         self._handset.hang_up()
         await self._handset.over.wait()

@@ -51,9 +51,9 @@ class Player:
     # What is known about the playout
 
     def audible(self, now_ms: float) -> tuple[int, int]:
-        """(turn, sentence) that sounds now; turn 0 = nothing."""
-        run = self._stage.sender.clock.audible(now_ms)
-        return (run.line.turn, run.line.index) if run is not None and run.line is not None else _NOTHING
+        """(turn, sentence) that sounds now, or has no mark back yet; turn 0 = nothing."""
+        line = self._stage.sender.audible(now_ms)
+        return (line.turn, line.index) if line is not None else _NOTHING
 
     def silent_since(self, now_ms: float) -> float | None:
         """When the agent stopped, if it is silent and no clip is queued."""

@@ -20,6 +20,7 @@ class Sender:
         self._timing = timing
         self._marks: dict[str, Line] = {}
         self._marks_sent = 0
+        self._marks_return = True
         self.clock = PlayoutClock()
 
     def may_send(self, now_ms: float) -> bool:
@@ -58,17 +59,33 @@ class Sender:
         self._marks[name] = line
         self._effects.append(Mark(name))
 
+    def audible(self, now_ms: float) -> Line | None:
+        """What sounds now: by our clock, and after its end what has no mark back.
+
+        A connection that stalls brings late, and all at once, what the caller's side heard meanwhile: the echo, too.
+        The mark comes behind that.
+        """
+        run = self.clock.audible(now_ms)
+        if run is not None:
+            return run.line
+        return next(iter(self._marks.values())) if self._marks and self._marks_return else None
+
     def returned(self, name: str) -> list[Line]:
         """The lines that were played, since this mark came back: its own and those before. None for a void mark."""
         if name not in self._marks:
             return []
+        self._marks_return = True
         names = list(self._marks)
         return [self._marks.pop(one) for one in names[: names.index(name) + 1]]
 
     def overdue(self, now_ms: float) -> list[Line]:
         """Lines whose mark should have come back long ago."""
         late = [n for n, line in self._marks.items() if line.runs[-1].end_ms + self._timing.mark <= now_ms]
-        return self.returned(late[-1]) if late else []
+        if not late:
+            return []
+        lines = self.returned(late[-1])
+        self._marks_return = False  # maybe none ever will: the next one is believed when it comes
+        return lines
 
     @property
     def waits_for_marks(self) -> bool:

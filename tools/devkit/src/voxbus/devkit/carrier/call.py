@@ -145,7 +145,8 @@ class Call:
         start = time.perf_counter()
         frame = 0
         while True:
-            await asyncio.sleep(max(0.0, start + frame * FRAME_MS / 1000 - time.perf_counter()))
+            due_s = start + frame * FRAME_MS / 1000 - time.perf_counter()
+            await asyncio.sleep(max(due_s, handset.stalled_ms() / 1000, 0.0))
             frame += 1
             stream = self._stream
             played = _NOTHING if stream is None else stream.play()

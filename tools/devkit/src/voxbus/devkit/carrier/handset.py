@@ -63,6 +63,7 @@ class Handset:
         self._mouth: deque[Pcm] = deque()
         self._tone: deque[Pcm] = deque()
         self._keys: list[str] = []
+        self._stall_ms = 0.0
         self._waiting: list[asyncio.Future[None]] = []
 
     # The party's side.
@@ -95,10 +96,19 @@ class Handset:
             raise ValueError("a telephone has the keys 0-9, *, #, A-D")
         self._keys.append(digit)
 
+    def stall(self, ms: float) -> None:
+        """After the next frame nothing crosses the line for so long; what should have follows then, all at once."""
+        self._stall_ms = ms
+
     def hang_up(self) -> None:
         self.hung_up.set()
 
     # The call's side.
+
+    def stalled_ms(self) -> float:
+        """How long the line is to stand still now."""
+        ms, self._stall_ms = self._stall_ms, 0.0
+        return ms
 
     def next_frame(self) -> Pcm:
         """What the mouthpiece gives in this frame: what is said, and under a tone nothing of it."""
