@@ -37,20 +37,20 @@ ROOT = Path(__file__).parent
 _OWN_STACK = tuple(f"e2e/test_{name}.py" for name in ("campaign", "demo", "full_house", "matrix", "phone"))
 #: Nothing is shared between the tests of these: each may run in another process.
 _APART = ("e2e/test_demo.py", "e2e/test_full_house.py", "scheduler/test_dialling.py", "stt/test_vendors.py")
-#: What takes long, the longest first: begun last, it would be waited for alone.
+#: What takes long: begun last, it would be waited for alone. What computes comes between what waits for clocks.
 _LONG = (
     "one stack",
-    "e2e/test_campaign.py",
     "e2e/test_demo.py",
-    "e2e/test_matrix.py",
-    "e2e/test_phone.py",
-    "stt/test_acceptance.py",
-    "devkit/test_up.py",
-    "e2e/test_full_house.py",
     "scheduler/test_dialling.py",
     "stt/test_vendors.py",
+    "e2e/test_campaign.py",
+    "e2e/test_phone.py",
+    "stt/test_acceptance.py",
     "tts/test_vendors.py",
+    "devkit/test_up.py",
     "gateway/test_calls.py",
+    "e2e/test_matrix.py",
+    "e2e/test_full_house.py",
     "scheduler/test_campaign_deaths.py",
     "scheduler/test_process.py",
     "scheduler/test_api.py",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -31,6 +31,8 @@ from .deaths import Supervisor, Watch
 PUBLIC_URL = "https://e2e.voxbus.test"
 
 _ENDED_S = 30.0
+#: Calls that are about themselves. How many at once go well on a machine that other tests use is another question.
+_AT_ONCE = 7
 
 #: Of silence, and the agent has finished. A busy machine may make it pause longer in mid-sentence than a person would.
 PAUSE_MS = 1500
@@ -61,6 +63,18 @@ async def agree(caller: Caller) -> None:
 
 class Calls(Generic[C]):
     """Calls by name. One that failed is told by the tests that are about it."""
+
+    @classmethod
+    async def hold(cls, calls: dict[str, Awaitable[C]]) -> Calls[C]:
+        """All of them, the first ones first."""
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(call: Awaitable[C]) -> C:
+            async with room:
+                return await call
+
+        outcomes = await asyncio.gather(*map(one, calls.values()), return_exceptions=True)
+        return cls(dict(zip(calls, outcomes, strict=True)))
 
     def __init__(self, outcomes: dict[str, C | BaseException]) -> None:
         self._outcomes = outcomes
@@ -154,7 +168,7 @@ class Phone:
         return "\n".join(("the log:", *told, "the line:", *seen, *map(str, call.result.debugger.entries)))
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def phone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
     await asyncio.to_thread(lambda: [speak(line) for line in LINES])
     recordings = tmp_path_factory.mktemp("recordings")

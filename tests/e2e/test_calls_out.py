@@ -111,20 +111,20 @@ async def hello(caller: Caller) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def calls(desk: Desk) -> Calls[CallOut]:
-    """All of them at the same time."""
+    """All of them, several at a time."""
     await asyncio.to_thread(lambda: [speak(line) for line in ("Hello?", "yes please", "goodbye")])
-    ordered = {
-        "person": desk.call(person(agree)),
-        "mute": desk.call(mute(listen)),
-        "machine": desk.call(machine(MAILBOX)),
-        "hung_up_on": desk.call(machine(MAILBOX), "shy"),
-        "fax": desk.call(Fax()),
-        "screened": desk.call(screener("Who is calling please?", hello)),
-        "busy": desk.call(mute(listen), fate="busy"),
-        "no_answer": desk.call(mute(listen), fate="no-answer"),
-    }
-    outcomes = await asyncio.gather(*ordered.values(), return_exceptions=True)
-    return Calls(dict(zip(ordered, outcomes, strict=True)))
+    return await Calls.hold(
+        {
+            "person": desk.call(person(agree)),
+            "mute": desk.call(mute(listen)),
+            "machine": desk.call(machine(MAILBOX)),
+            "hung_up_on": desk.call(machine(MAILBOX), "shy"),
+            "fax": desk.call(Fax()),
+            "screened": desk.call(screener("Who is calling please?", hello)),
+            "busy": desk.call(mute(listen), fate="busy"),
+            "no_answer": desk.call(mute(listen), fate="no-answer"),
+        }
+    )
 
 
 class Fax(Callee):

@@ -1,4 +1,4 @@
-"""Calls that go as they should, all at once on one stack, and what each end of them saw."""
+"""Calls that go as they should, several at once on one stack, and what each end of them saw."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ GREETING = "Hello, this is a test."
 BYE = "goodbye"
 
 #: The silence that ends a turn, and a second for everything else. How fast it is in the end the benchmark says; here
-#: nine calls share a machine that may be busy with others as well.
+#: several calls share a machine that may be busy with others as well.
 ANSWERED_MS = 5000.0
 
 #: From the caller's first frame to the agent's silence, on a machine that may be busy. The demo and the benchmark say
@@ -141,17 +141,16 @@ ECHO = LineQuality(echo_db=-24, echo_delay_ms=220, noise_dbfs=-60)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def calls(phone: Phone) -> Calls[Held]:
-    """Every script above, held at the same time; ``story`` over lines with an echo, too."""
-    names = [script.__name__ for script in SCRIPTS]
-    outcomes = await asyncio.gather(
-        phone.call(silence, "impatient"),
-        phone.call(terminators, "brief"),
-        phone.call(story, line=ECHO),
-        phone.call(story_after_a_stall, line=ECHO),
-        *(phone.call(script) for script in SCRIPTS),
-        return_exceptions=True,
+    """Every script above, several at a time; ``story`` over lines with an echo, too."""
+    return await Calls.hold(
+        {
+            "silence": phone.call(silence, "impatient"),
+            "terminators": phone.call(terminators, "brief"),
+            "echo": phone.call(story, line=ECHO),
+            "stall": phone.call(story_after_a_stall, line=ECHO),
+            **{script.__name__: phone.call(script) for script in SCRIPTS},
+        }
     )
-    return Calls(dict(zip(("silence", "terminators", "echo", "stall", *names), outcomes, strict=True)))
 
 
 async def test_a_call_from_hello_to_goodbye(calls: Calls[Held]) -> None:
@@ -204,7 +203,7 @@ async def test_an_interruption_stops_the_agent_at_once(calls: Calls[Held]) -> No
     assert reaction.clear_ms < CLEARED_MS
     # It falls silent at the one, and the other, after half a second more of speech, says that it was right to.
     log = [stored.event for stored in call.log]
-    (over_agent,) = (event for event in call.events(SpeechStarted) if event.over_agent)
+    over_agent = next(event for event in call.events(SpeechStarted) if event.over_agent)
     assert log.index(over_agent) < log.index(call.events(BargeIn)[0])
     (interrupted,) = call.events(Interrupted)
     assert interrupted.turn == 2
