@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,8 @@ from voxbus.llm.providers.openai import OpenAi, OpenAiConfig
 
 from .conftest import DONE, USAGE, Answer, ChatServer, Cut, Stall, chunk, refusal, reply, tool
 
-FAST = Limits(first_s=0.3, silence_s=0.3, reply_s=0.8)
+#: Only what is about a limit meets one.
+PATIENT = Limits(first_s=20.0, silence_s=20.0, reply_s=20.0)
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def request_(agent: Agent) -> Request:
     return Request(agent.model_copy(update={"transfer_targets": {"desk": "+15550100"}}), messages, ())
 
 
-async def take(provider: OpenAi, request: Request, limits: Limits = FAST) -> list[Delta]:
+async def take(provider: OpenAi, request: Request, limits: Limits = PATIENT) -> list[Delta]:
     return [delta async for delta in limited(provider.stream(request), limits)]
 
 
@@ -96,10 +99,6 @@ async def test_arguments_that_are_no_object_are_the_models_fault_and_not_the_ven
         (Answer([chunk("He"), Cut()]), "connection", True),
         (Answer([chunk("He")]), "cut_off", True),
         (Answer([Cut()]), "connection", True),
-        (Answer([Stall()]), "first_token_timeout", True),
-        (Answer([chunk("He"), Stall()]), "stalled", True),
-        (Answer([b": ping\n\n", 0.2, b": ping\n\n", Stall()]), "first_token_timeout", True),
-        (Answer([step for _ in range(20) for step in (chunk("He"), 0.1)]), "reply_timeout", True),
         (Answer([b"data: {nonsense\n\n"]), "malformed", True),
         (Answer([b"data: [1]\n\n"]), "malformed", True),
     ],
@@ -111,6 +110,24 @@ async def test_failures_say_what_they_are(
     with pytest.raises(ProviderError) as caught:
         await take(provider, request_)
     assert (caught.value.cause, caught.value.retry) == (cause, retry)
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit", "cause"),
+    [
+        ([Stall()], "first_s", "first_token_timeout"),
+        ([b": ping\n\n", 0.2, b": ping\n\n", Stall()], "first_s", "first_token_timeout"),
+        ([chunk("He"), Stall()], "silence_s", "stalled"),
+        ([step for _ in range(20) for step in (chunk("He"), 0.1)], "reply_s", "reply_timeout"),
+    ],
+)
+async def test_there_is_a_limit_to_each_wait(
+    provider: OpenAi, chat: ChatServer, request_: Request, steps: list[Any], limit: str, cause: str
+) -> None:
+    chat.answers = [Answer(steps)]
+    with pytest.raises(ProviderError) as caught:
+        await take(provider, request_, replace(PATIENT, **{limit: 0.3}))
+    assert (caught.value.cause, caught.value.retry) == (cause, True)
 
 
 async def test_nobody_there(chat: ChatServer, request_: Request) -> None:
