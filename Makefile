@@ -6,8 +6,8 @@ BIN    := .venv/bin
 SYNCED := .venv/.synced
 DOTENV := $(if $(wildcard .env),--env-file .env)
 SOURCES := libs services tools tests
-# Three times the CPUs: calls in real time wait more than they compute.
-PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(6, 3 * (os.cpu_count() or 1)))')
+# Five for two CPUs: calls in real time wait about as long as they compute. More only makes them late.
+PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(8, 5 * (os.cpu_count() or 1) // 2))')
 
 # The services start many times in a test run; without it each of them would be compiled anew each time.
 unexport PYTHONDONTWRITEBYTECODE
