@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from voxbus.common import subjects
 from voxbus.common.agents import Agent, Lines
 from voxbus.common.bus import Bus, BusConfig, ensure
+from voxbus.common.providers.tls import context
 from voxbus.scheduler import database
 from voxbus.scheduler.service import Scheduler
 from voxbus.scheduler.settings import SchedulerSettings
@@ -286,7 +287,7 @@ class Client:
     async def until(self, call_id: str, *states: str, timeout_s: float = 30.0) -> dict[str, object]:
         async with asyncio.timeout(timeout_s):
             while (view := await self.call(call_id))["state"] not in states:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
         return view
 
     async def time_of(self, call_id: str, state: str) -> str:
@@ -312,7 +313,11 @@ async def client_of() -> AsyncIterator[Callable[[int], Client]]:
     def make(port: int) -> Client:
         headers = {"authorization": f"Bearer {SECRET}"}
         http = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=30
+            base_url=f"http://127.0.0.1:{port}",
+            headers=headers,
+            trust_env=False,
+            verify=context(),
+            timeout=30,
         )
         clients.append(http)
         return Client(http)
@@ -348,7 +353,7 @@ class Child:
                         return int(str(line["port"]))
                 if self.process.returncode is not None:
                     pytest.fail(f"it ended with {self.process.returncode}: {self.lines[-3:]}")
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
 
     async def kill(self) -> None:
         if self.process.returncode is None:

@@ -75,7 +75,7 @@ class Api:
                 view = await self.view(campaign)
                 if all(view["progress"][name] == value for name, value in progress.items()):
                     return view
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
 
     async def results(self, campaign: str) -> list[dict[str, str]]:
         answer = await self.http.get(f"/v1/campaigns/{campaign}/results.csv")
@@ -257,7 +257,7 @@ async def test_the_breaker_pauses_a_campaign_that_the_carrier_refuses(api: Api, 
     campaign = await api.campaign(*(f"+1212555{n:04d}" for n in range(100, 110)), callsInAir=1)
     async with asyncio.timeout(30):
         while (view := await api.view(campaign))["state"] != "paused":
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
     assert view["reason"] == "5 of 5 calls failed within 120 s; most often: 21210"
     assert len(carrier_api.orders) == 5
 
@@ -272,7 +272,7 @@ async def test_a_campaign_whose_agent_is_gone_is_paused(
     await api.http.post(f"/v1/campaigns/{campaign}/resume")
     async with asyncio.timeout(30):
         while (view := await api.view(campaign))["state"] != "paused":
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
     assert "There is no agent called 'reminder' any more" in view["reason"]
     await bus.agents.put(agent.name, agent.model_dump_json().encode())
     outcomes[ANN] = "completed"

@@ -287,7 +287,7 @@ async def test_a_carrier_that_is_away_is_waited_for(
     call_id = await client.ordered()
     async with asyncio.timeout(30):
         while (await client.history(call_id)).count("dialling") < 5:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
     assert (await client.call(call_id))["error"] is None
 
 

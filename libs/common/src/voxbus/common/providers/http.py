@@ -15,7 +15,7 @@ import httpx
 from voxbus.common.errors import ProviderError
 from voxbus.common.providers.failing import OUTSIDE, as_failure
 from voxbus.common.providers.failures import refusal
-from voxbus.common.providers.tls import context_for
+from voxbus.common.providers.tls import context
 
 #: Longer than a caller thinks, so that the next turn finds the connection open.
 _KEEP_ALIVE_S: Final = 120.0
@@ -33,7 +33,7 @@ def client(
         headers=dict(headers or {}),
         timeout=httpx.Timeout(None, connect=connect_s),
         limits=httpx.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
-        verify=context_for(base_url) or True,
+        verify=context(),  # for http, too: without it httpx makes one of its own
     )
 
 

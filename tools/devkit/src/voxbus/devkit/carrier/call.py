@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 
 from voxbus.common.audio import FRAME_BYTES, FRAME_MS, mulaw_decode, mulaw_encode
+from voxbus.common.providers.tls import context
 from voxbus.devkit.carrier import core_twiml as twiml
 from voxbus.devkit.carrier.core_buffer import SILENCE, Played
 from voxbus.devkit.carrier.core_line import Line
@@ -253,7 +254,7 @@ class Carrier:
     """
 
     async def __aenter__(self) -> Carrier:
-        self._http = httpx.AsyncClient(trust_env=False, timeout=None)  # noqa: S113 - Webhooks limits each request
+        self._http = httpx.AsyncClient(trust_env=False, verify=context(), timeout=None)  # noqa: S113 - Webhooks limits each request
         return self
 
     async def __aexit__(self, *_: object) -> None:

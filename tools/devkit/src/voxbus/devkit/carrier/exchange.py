@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from voxbus.common.providers.tls import context
 from voxbus.devkit.carrier.call import Call
 from voxbus.devkit.carrier.core_line import LineQuality
 from voxbus.devkit.carrier.core_resource import Resource
@@ -65,7 +66,7 @@ class Exchange:
     calls: dict[str, Outgoing] = field(default_factory=dict)
 
     async def __aenter__(self) -> Exchange:
-        self._http = httpx.AsyncClient(trust_env=False, timeout=None)  # noqa: S113 - Webhooks limits each request
+        self._http = httpx.AsyncClient(trust_env=False, verify=context(), timeout=None)  # noqa: S113 - Webhooks limits each request
         return self
 
     async def __aexit__(self, *_: object) -> None:
