@@ -176,17 +176,15 @@ async def test_the_message_begins_after_the_beep_and_is_on_the_machine_whole(cal
     last_words = [heard for heard in call.events(Heard) if heard.turn == call.state.latest_turn]
     assert call.heard(call.state.latest_turn) == MESSAGE
     assert all(heard.complete and heard.known_by == "mark" for heard in last_words)
-    # What was played last is the message, and it is as long as it was made, and as the machine lets it wait.
-    message_ms = sum(heard.played_ms + heard.underrun_ms for heard in last_words)
-    began_ms = spans[-1].end_ms - message_ms
-    assert began_ms >= beep.end_ms
-    # The agent had begun to greet, perhaps. It stops, and is quiet until the message.
-    before = [span for span in spans if span.start_ms < began_ms - 100]
-    assert all(span.end_ms < began_ms for span in before)
-    message = [span for span in spans if span not in before]
-    assert sum(span.duration_ms for span in message) == pytest.approx(
-        sum(heard.played_ms for heard in last_words), abs=100
-    )
+    # What was played last is the message, whole, with as many gaps as the machine makes. The agent had begun to greet,
+    # perhaps: then it stopped, and was quiet for a while, or what was played last would be longer.
+    message_ms = sum(heard.played_ms for heard in last_words)
+    played_ms = 0.0
+    while played_ms < message_ms - 100:
+        span = spans.pop()
+        played_ms += span.duration_ms
+    assert played_ms == pytest.approx(message_ms, abs=100)
+    assert span.start_ms >= beep.end_ms
     assert call.result.ended_by == "application"
     assert (call.order.state, call.report["outcome"]) == ("voicemail", "voicemail")
     assert call.report["answeredBy"] == "machine_end_beep"
